@@ -1,0 +1,1 @@
+"""Regions: where to look on the maps."""
