@@ -1,0 +1,1 @@
+"""Pooling: boxes of maps to vectors."""
