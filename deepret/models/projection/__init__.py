@@ -1,0 +1,1 @@
+"""Projection: region vectors to a smaller space."""
