@@ -1,0 +1,1 @@
+"""Aggregation: region vectors to codes."""

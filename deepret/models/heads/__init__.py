@@ -1,0 +1,1 @@
+"""Heads: what is done to codes last."""

@@ -1,0 +1,1 @@
+"""Weighting: how much each region counts."""
