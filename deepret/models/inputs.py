@@ -1,0 +1,153 @@
+"""Inputs: photographs to tensors, and tensors to what a backbone takes."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from deepret.data.photo import Photo, open_photo, upright_size
+from deepret.errors import UserError
+
+Box = tuple[float, float, float, float]
+
+
+class Input(nn.Module):
+    """Resizes, normalises and, where asked, repeats at several scales; the same in training, evaluation and index.
+
+    A photograph becomes whole numbers 0…255 first (``tensor``), so that it travels small, and numbers that the
+    backbone takes last (``forward``): (x / 255 − mean) / std.
+
+    Args:
+        size: of the photograph after resizing, in pixels.
+        multiple: both sides are rounded to the nearest multiple of it, at least one.
+        upscale: whether smaller photographs are enlarged.
+        scales: factors of the resized photograph at which it is described, the codes summed; ``[1.0]`` unless given.
+        mean: of each colour channel, for values in 0…1, from the backbone.
+        std: of each colour channel, for values in 0…1, from the backbone.
+
+    Shape:
+        uint8 or float (B, 3, h, w) in 0…255 → float32 (B, 3, h, w).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        mean: list[float],
+        std: list[float],
+        size: PositiveInt = 512,
+        multiple: PositiveInt = 16,
+        upscale: bool = True,
+        scales: Annotated[list[PositiveFloat], Field(min_length=1)] | None = None,
+    ) -> None:
+        super().__init__()
+        self.size = size
+        self.multiple = multiple
+        self.upscale = upscale
+        self.scales = scales or [1.0]
+        self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
+        self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
+
+    def shape(self, width: int, height: int, box: Box | None = None) -> tuple[int, int]:
+        """Height and width of the tensor that a photograph of that size becomes, or a crop of it.
+
+        Args:
+            width: of the upright photograph in pixels.
+            height: of the upright photograph in pixels.
+            box: the crop, x0, y0, x1, y1 in pixels of the photograph.
+        """
+        raise NotImplementedError
+
+    def tensor(self, photo: Photo) -> Tensor:
+        """A photograph, or the crop of it that ``photo.box`` names, as uint8 (3, h, w).
+
+        Raises:
+            UserError: a file that cannot be read, or a box outside its photograph.
+        """
+        width, height = upright_size(photo.path)
+        x0, y0, x1, y1 = _clip(photo, width, height)
+        h, w = self.shape(width, height, photo.box)
+        enlarging = max(w / (x1 - x0), h / (y1 - y0))
+        image = open_photo(photo.path, max_side=math.ceil(enlarging * max(width, height)))
+        right, down = image.width / width, image.height / height  # below one when it was decoded small
+        box = (x0 * right, y0 * down, min(x1 * right, image.width), min(y1 * down, image.height))
+        resized = image.resize((w, h), Image.Resampling.BILINEAR, box=box)
+        return torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Normalises images, channels last in memory: convolutions then take up to a quarter less time."""
+        return (images.contiguous(memory_format=torch.channels_last).float() - self.mean) / self.std
+
+    def pyramid(self, images: Tensor) -> list[Tensor]:
+        """Images (B, 3, h, w) at each of the scales, bilinear and antialiased, sides rounded to the multiple."""
+        height, width = images.shape[-2:]
+        sizes = [(self._round(scale * height), self._round(scale * width)) for scale in self.scales]
+        return [
+            images
+            if size == (height, width)
+            else F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+            for size in sizes
+        ]
+
+    def _round(self, pixels: float) -> int:
+        return max(1, math.floor(pixels / self.multiple + 0.5)) * self.multiple
+
+
+class Longer(Input):
+    """Keeps the aspect ratio: the larger side of the photograph becomes ``size``.
+
+    A crop is resized by the factor of its whole photograph, so that a query's object has the size that it has in the
+    database, as the benchmarks' protocols want it.
+
+    Args:
+        size: the larger side in pixels.
+        multiple: both sides are rounded to the nearest multiple of it, at least one.
+        upscale: whether smaller photographs are enlarged.
+        scales: factors of the resized photograph at which it is described, the codes summed.
+        mean: from the backbone.
+        std: from the backbone.
+    """
+
+    def shape(self, width: int, height: int, box: Box | None = None) -> tuple[int, int]:
+        """Height and width of the tensor: both sides by one factor, then rounded."""
+        larger = max(width, height)
+        factor = (self.size if self.upscale else min(self.size, larger)) / larger
+        x0, y0, x1, y1 = box or (0, 0, width, height)
+        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+        return self._round((y1 - y0) * factor), self._round((x1 - x0) * factor)
+
+
+class Square(Input):
+    """Squeezes every photograph, or crop, to a square of one size, as fully connected layers want it.
+
+    Args:
+        size: the side in pixels.
+        multiple: the side is rounded to the nearest multiple of it, at least one.
+        upscale: has no effect: a square has its size.
+        scales: factors of the square at which it is described, the codes summed.
+        mean: from the backbone.
+        std: from the backbone.
+    """
+
+    def shape(self, width: int, height: int, box: Box | None = None) -> tuple[int, int]:
+        """The same height and width for all."""
+        return self._round(self.size), self._round(self.size)
+
+
+def _clip(photo: Photo, width: int, height: int) -> Box:
+    """The photograph's crop, or all of it, inside its borders."""
+    if photo.box is None:
+        return 0, 0, width, height
+    x0, y0, x1, y1 = photo.box
+    inside = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    if not (inside[0] < inside[2] and inside[1] < inside[3]):
+        raise UserError(f"{photo.path}: the box {photo.box} lies outside the photograph of {width} × {height} pixels.")
+    return inside
