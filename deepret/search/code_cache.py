@@ -1,0 +1,138 @@
+"""Codes kept on disk under the content that made them: weights, settings and photographs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from deepret import __version__
+from deepret.data.photo import Photo
+from deepret.errors import UserError
+
+_OWN = frozenset(vars(nn.Module()))
+
+
+def fingerprint(network: nn.Module) -> str:
+    """SHA-256 of everything in a network that its codes depend on.
+
+    That is every parameter and buffer, saved or not, and of every module its class and its plain attributes (size,
+    scales, levels …), so that a part needs to declare nothing.
+    """
+    digest = hashlib.sha256(__version__.encode())
+    for name, module in network.named_modules():
+        digest.update(f"\n{name}:{type(module).__module__}.{type(module).__qualname__}".encode())
+        for key in sorted(vars(module).keys() - _OWN):
+            digest.update(f"\n{key}=".encode())
+            _feed(digest.update, vars(module)[key])
+    for name, tensor in _tensors(network):
+        digest.update(f"\n{name}=".encode())
+        _feed(digest.update, tensor)
+    return digest.hexdigest()
+
+
+def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from network.named_parameters(remove_duplicate=False)
+    yield from network.named_buffers(remove_duplicate=False)
+
+
+def _feed(update: Callable[[bytes], None], value: Any) -> None:
+    """Feeds a value to a digest by its content, or by its class's name where that cannot be read."""
+    if isinstance(value, Tensor):
+        update(f"{value.dtype}{tuple(value.shape)}".encode())
+        update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())  # type: ignore[arg-type]
+    elif value is None or isinstance(value, bool | int | float | complex | str | bytes | Path | torch.dtype):
+        update(repr(value).encode())
+    elif isinstance(value, np.ndarray):
+        update(f"{value.dtype}{value.shape}".encode() + value.tobytes())
+    elif isinstance(value, Mapping):
+        for key in sorted(value, key=repr):
+            update(f"{key!r}:".encode())
+            _feed(update, value[key])
+    elif isinstance(value, list | tuple):
+        update(f"{len(value)}[".encode())
+        for item in value:
+            _feed(update, item)
+    elif isinstance(value, set | frozenset):
+        _feed(update, sorted(value, key=repr))
+    elif isinstance(value, functools.partial):
+        _feed(update, [value.func, value.args, value.keywords])
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+        _feed(update, {f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
+    else:
+        kind = value if hasattr(value, "__qualname__") else type(value)
+        update(f"{kind.__module__}.{kind.__qualname__}".encode())
+
+
+def photos_key(photos: Sequence[Photo]) -> str:
+    """SHA-256 of a list of photographs: path, size in bytes, time of change and box of each, in their order.
+
+    Raises:
+        UserError: a file that is not there.
+    """
+    digest = hashlib.sha256()
+    for photo in photos:
+        try:
+            stat = os.stat(photo.path)
+        except OSError as error:
+            raise UserError(f"{photo.path} cannot be read: {error.strerror or error}.") from None
+        place = os.path.abspath(photo.path)
+        digest.update(f"{place}\0{stat.st_size}\0{stat.st_mtime_ns}\0{photo.box}\n".encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+class CodeCache:
+    """A folder of safetensors files, one for each list of photographs under one network.
+
+    Any of them may be deleted at any time. One that is damaged reads as absent. One that cannot be written is warned of
+    once and otherwise ignored: a cache saves time, it never stops work.
+
+    Args:
+        folder: made when first written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder).expanduser()
+        self._warned = False
+
+    def read(self, key: str, count: int) -> Tensor | None:
+        """The codes (count, D) float32 stored under a key, or None where they are absent or damaged."""
+        try:
+            with safe_open(self.folder / f"{key}.safetensors", framework="pt") as file:
+                codes: Tensor = file.get_tensor("codes")
+                whole = (file.metadata() or {}).get("sha256") == _checksum(codes)
+        except (OSError, SafetensorError):
+            return None
+        return codes if whole and codes.dtype == torch.float32 and codes.ndim == 2 and len(codes) == count else None
+
+    def write(self, key: str, codes: Tensor) -> None:
+        """Stores codes (n, D) under a key: whole or not at all."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
+            os.close(handle)
+            try:
+                save_file({"codes": codes}, name, {"sha256": _checksum(codes)})
+                os.replace(name, self.folder / f"{key}.safetensors")
+            finally:
+                Path(name).unlink(missing_ok=True)
+        except (OSError, SafetensorError) as error:
+            if not self._warned:
+                warnings.warn(f"codes are not kept in {self.folder}: {error}. The work goes on.", stacklevel=2)
+            self._warned = True
+
+
+def _checksum(codes: Tensor) -> str:
+    return hashlib.sha256(codes.contiguous().numpy()).hexdigest()  # type: ignore[arg-type]

@@ -1,0 +1,175 @@
+"""The one way from photographs to codes: training, evaluation, index and page all describe with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from deepret.data.loading import photo_loader
+from deepret.data.photo import Photo
+from deepret.errors import UserError
+from deepret.search.code_cache import CodeCache, fingerprint, photos_key
+
+if TYPE_CHECKING:
+    from deepret.models.network import Network
+
+
+class Describer:
+    """Describes photographs with a network, in batches of one shape, so that each gets the code that it gets alone.
+
+    The network is used as it stands at each call, in evaluation mode, and left as it was, modes and all; so is the
+    caller's random state.
+
+    Args:
+        network: input, backbone, regions, pooling, projection, weighting, aggregation and head.
+        batch_size: photographs at once; changes speed and memory, not the codes.
+        workers: processes that decode; 0 decodes in this one.
+        device: where the network runs.
+        cache: folder where codes are kept under the content of (weights, settings, photographs), or None.
+        precision: ``32`` is full float32, whatever the network was trained in; ``bf16`` is faster where the machine has
+            instructions for it, and moves the codes a little.
+        progress: whether to show a bar on a terminal.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        batch_size: int,
+        workers: int,
+        device: torch.device | str = "cpu",
+        cache: Path | None = None,
+        precision: Literal["32", "bf16"] = "32",
+        progress: bool = True,
+    ) -> None:
+        self.network = network
+        self.batch_size = batch_size
+        self.workers = workers
+        self.device = torch.device(device)
+        self.cache = None if cache is None else CodeCache(cache)
+        self.precision = precision
+        self.progress = progress
+
+    def __call__(self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None = None) -> Tensor:
+        """Codes (n, D) float32 on the CPU, in the order of the photographs.
+
+        Args:
+            photos: n of them.
+            sizes: upright width and height of each file in pixels, where they are known: saves reading n headers.
+
+        Raises:
+            UserError: no photograph, one that cannot be read, or one whose code is zero or no number.
+        """
+        if not photos:
+            raise UserError("there is no photograph to describe.")
+        key = ""
+        if self.cache is not None:
+            parts = (fingerprint(self.network), self.precision, photos_key(photos))
+            key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+            known = self.cache.read(key, len(photos))
+            if known is not None:
+                return known
+        found, positions = self.share(photos, sizes)
+        codes = torch.empty_like(found)
+        codes[positions] = found
+        if self.cache is not None:
+            self.cache.write(key, codes)
+        return codes
+
+    def share(
+        self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None = None, rank: int = 0, world: int = 1
+    ) -> tuple[Tensor, Tensor]:
+        """The codes of one rank's share of the photographs, in the order in which they were computed.
+
+        Returns:
+            codes (m, D) float32 and the positions (m,) int64 of their photographs; over all ranks each position once.
+
+        Raises:
+            UserError: a photograph that cannot be read, or one whose code is zero or no number.
+        """
+        loader = photo_loader(photos, sizes, self.network.input, self.batch_size, self.workers, rank=rank, world=world)
+        codes, positions = [], []
+        self.network.to(self.device)
+        with (
+            torch.random.fork_rng(devices=[]),
+            evaluating(self.network),
+            torch.inference_mode(),
+            exactly(self.device, self.precision),
+            tqdm(
+                total=-(-len(photos) // world),
+                unit=" images",
+                desc="describing",
+                disable=None if self.progress else True,
+                leave=False,
+            ) as bar,
+        ):
+            for images, where in _plainly(loader):
+                # The strides of channels_last make convolutions a quarter faster; the weights may keep theirs.
+                images = images.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
+                found = self.network(images)
+                if len(found.vectors) != len(images):
+                    raise UserError(
+                        f"this network gives {len(found.vectors)} codes for {len(images)} photographs: take an "
+                        f"aggregation that makes one of them, such as aggregation=sum."
+                    )
+                rows = found.vectors.float().cpu()
+                _refuse(rows, where, photos)
+                codes.append(rows)
+                positions.append(where)
+                bar.update(len(rows))
+        if not codes:  # a rank may have nothing to do
+            return torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
+        return torch.cat(codes), torch.cat(positions)
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Puts a network into evaluation mode, and afterwards each module back into its own mode (some may be frozen)."""
+    modes = [(module, module.training) for module in network.modules()]
+    network.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
+def exactly(device: torch.device, precision: Literal["32", "bf16"]) -> Iterator[None]:
+    """Computes in the precision that is asked for, whatever the caller has switched on around it."""
+    with ExitStack() as stack:
+        stack.enter_context(torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16"))
+        if device.type == "cuda":  # its convolutions round to 10 bits unless told otherwise
+            stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=precision != "32"))
+        yield
+
+
+def _plainly(
+    loader: Iterator[tuple[Tensor, Tensor]] | torch.utils.data.DataLoader[tuple[Tensor, Tensor]],
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """The loader's batches; a worker's message to people comes without the worker's traceback."""
+    try:
+        yield from loader
+    except UserError as error:
+        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
+
+
+def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo]) -> None:
+    """Refuses codes that no score can be computed with."""
+    lengths = codes.norm(dim=1)
+    for row in torch.nonzero(~(lengths.isfinite() & (lengths > 0))).flatten().tolist():
+        wrong = (
+            "zero: nothing in it excites the network"
+            if lengths[row] == 0
+            else "no number: the weights may have diverged"
+        )
+        raise UserError(
+            f"{photos[int(positions[row])].path}: its code is {wrong}. Leave the photograph out, or check the weights."
+        )
