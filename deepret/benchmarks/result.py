@@ -1,0 +1,82 @@
+"""What a benchmark gives back, ready for a table, a gallery and JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from deepret.benchmarks.metrics import average_precision, rank, recall_at
+from deepret.data.photo import Photo
+
+Describe = Callable[[Sequence[Photo]], Tensor]
+"""Photographs → codes (n, D) float32, in their order."""
+
+
+@dataclass
+class Result:
+    """One descriptor's figures on one benchmark.
+
+    Args:
+        benchmark: its name, which says so where the copy is partial.
+        metrics: shares in 0…1: ``mAP``, ``recall@1`` and so on.
+        counts: what was compared and what was left out: ``queries``, ``database`` and so on.
+        queries: the photographs that were asked, with their boxes.
+        database: the photographs that were ranked.
+        ranking: (Q, k ≤ 100) int64, the first positions of each ranking, junk removed, −1 where there are no more.
+        relevant: the positives of each query, as positions in the database.
+        ap: (Q,) float64, the average precision of each query.
+    """
+
+    benchmark: str
+    metrics: dict[str, float]
+    counts: dict[str, int]
+    queries: list[Photo]
+    database: list[Photo]
+    ranking: Tensor
+    relevant: list[set[int]]
+    ap: Tensor
+
+    def summary(self) -> dict[str, Any]:
+        """The benchmark, its metrics and its counts as JSON takes them: shares to five digits, null for no number."""
+        metrics = {name: round(v, 5) if math.isfinite(v) else None for name, v in self.metrics.items()}
+        return {"benchmark": self.benchmark, **metrics, "counts": dict(self.counts)}
+
+
+def score(
+    benchmark: str,
+    queries: tuple[list[Photo], Tensor],
+    database: tuple[list[Photo], Tensor],
+    positives: Sequence[Tensor],
+    ignored: Sequence[Tensor] | None,
+    *,
+    recalls: Sequence[int] = (1, 5, 10),
+    counts: dict[str, int] | None = None,
+) -> Result:
+    """Ranks photographs by their codes and gives mean average precision and recall.
+
+    Args:
+        benchmark: the name to print.
+        queries: the photographs asked and their codes (Q, D); every one has a positive.
+        database: the photographs ranked and their codes (n, D).
+        positives: of each query, positions in the database.
+        ignored: of each query, positions left out of its ranking.
+        recalls: the k of recall@k.
+        counts: more counts, printed after the number of queries and of images.
+    """
+    ranks, ranking = rank(queries[1], database[1], positives, ignored)
+    ap = average_precision(ranks)
+    metrics = {"mAP": float(ap.mean()), **{f"recall@{k}": float(recall_at(ranks, k).mean()) for k in recalls}}
+    return Result(
+        benchmark=benchmark,
+        metrics=metrics,
+        counts={"queries": len(queries[0]), "database": len(database[0]), **(counts or {})},
+        queries=queries[0],
+        database=database[0],
+        ranking=ranking,
+        relevant=[set(p.tolist()) for p in positives],
+        ap=ap,
+    )
