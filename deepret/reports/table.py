@@ -1,0 +1,59 @@
+"""Results as plain text that people read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from deepret.benchmarks.result import Result
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Rows in columns of one width, each value as ``cell`` writes it; text to the left, numbers to the right."""
+    texts = [[cell(value) for value in row] for row in rows]
+    right = [
+        bool(rows) and all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+        for i in range(len(header))
+    ]
+    widths = [max(len(line[i]) for line in [list(header), *texts]) for i in range(len(header))]
+
+    def line(values: Sequence[str]) -> str:
+        cells = (v.rjust(w) if r else v.ljust(w) for v, w, r in zip(values, widths, right, strict=True))
+        return "  ".join(cells).rstrip()
+
+    return "\n".join([line(header), line(["-" * w for w in widths]), *map(line, texts)])
+
+
+def cell(value: object) -> str:
+    """One value: a float to two digits, an integer with commas, nothing or no number as a dash."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def results_table(results: Mapping[str, Result]) -> str:
+    """A line for each descriptor, by its name, with the metrics in per cent; below them the other counts."""
+    metrics = list(dict.fromkeys(name for r in results.values() for name in r.metrics))
+    header = ["", "benchmark", "queries", "images", *(f"{name} %" for name in metrics)]
+    rows = [
+        [label, r.benchmark, r.counts["queries"], r.counts["database"], *(_percent(r.metrics.get(m)) for m in metrics)]
+        for label, r in results.items()
+    ]
+    notes = []
+    for r in results.values():
+        more = [
+            f"{name.replace('_', ' ')} {n:,}"
+            for name, n in r.counts.items()
+            if n and name not in ("queries", "database")
+        ]
+        if more:
+            notes.append(f"{r.benchmark}: {', '.join(more)}.")
+    return "\n".join([table(header, rows), *dict.fromkeys(notes)])
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share
