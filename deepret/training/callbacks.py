@@ -1,0 +1,129 @@
+"""What happens at the ends of epochs: scoring, keeping the best, saving the state, warning."""
+
+from __future__ import annotations
+
+import math
+import resource
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from deepret.training.checkpoint import save
+
+
+class KeepBest(pl.Callback):
+    """Scores the module after each epoch, keeps the best weights, and ends the stage when it no longer gets better.
+
+    Args:
+        score: a figure of the module, larger is better; None keeps the latest weights.
+        path: where the best network is kept.
+        every: epochs between two scores.
+        patience: scores without a better one after which the stage ends.
+        initial: whether the network is scored before its first step too, so that training can only gain.
+    """
+
+    def __init__(
+        self,
+        score: Callable[[Any], float] | None,
+        path: Path,
+        every: int = 1,
+        patience: int | None = None,
+        initial: bool = True,
+        name: str = "val mAP",
+    ) -> None:
+        self.score = score
+        self.path = path
+        self.every = every
+        self.patience = patience
+        self.initial = initial
+        self.name = name
+        self.best = -math.inf
+        self.best_epoch = -1
+        self.worse = 0
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Scores a network that has not taken a step yet."""
+        if self.initial and self.best_epoch < 0 and trainer.current_epoch == 0:
+            self._look(trainer, module, 0)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """Scores, and keeps what is better."""
+        done = trainer.current_epoch  # already counted
+        if done % self.every == 0 or done == trainer.max_epochs:
+            self._look(trainer, module, done)
+
+    def _look(self, trainer: pl.Trainer, module: Any, epoch: int) -> None:
+        value = None if self.score is None else self.score(module)
+        if value is not None:
+            for logger in trainer.loggers:
+                logger.log_metrics({self.name: value, "epoch": max(epoch - 1, 0)}, step=trainer.global_step)
+            print(f"  epoch {epoch}: {self.name} {value:.4f}", flush=True)
+        if value is None or value > self.best:
+            self.best, self.best_epoch, self.worse = -math.inf if value is None else value, epoch, 0
+            if trainer.is_global_zero:
+                weights = {f"network.{k}": v.detach().cpu() for k, v in module.network.state_dict().items()}
+                save({"deepret": {**module.about, "score": value, "epoch": epoch}, "state_dict": weights}, self.path)
+        else:
+            self.worse += 1
+            if self.patience is not None and self.worse >= self.patience:
+                print(f"  {self.name} has not risen for {self.worse} scores: the stage ends", flush=True)
+                trainer.should_stop = True
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to know."""
+        return {"best": self.best, "best_epoch": self.best_epoch, "worse": self.worse}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where the run was cut off."""
+        self.best, self.best_epoch, self.worse = state["best"], state["best_epoch"], state["worse"]
+
+
+class SaveState(pl.Callback):
+    """Saves the whole state between two epochs, where nothing is under way, so that a resumed run is the same run.
+
+    Args:
+        path: the file, replaced whole.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """Saves what the epoch before left behind."""
+        if trainer.current_epoch > 0:
+            trainer.save_checkpoint(self.path)
+
+
+class Watch(pl.Callback):
+    """Warns once when the codes collapse into one or the loss is no number, and logs the memory in use.
+
+    Args:
+        spread: 1 − ‖mean code‖² of a batch below which the codes count as collapsed.
+    """
+
+    def __init__(self, spread: float = 0.02) -> None:
+        self.spread = spread
+        self.warned = False
+
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Looks at what the step logged."""
+        found = trainer.callback_metrics
+        loss, spread = float(found.get("loss", 0.0)), float(found.get("spread", 1.0))
+        if not self.warned and (not math.isfinite(loss) or spread < self.spread):
+            self.warned = True
+            what = "the loss is no number" if not math.isfinite(loss) else f"all codes have nearly collapsed into one (spread {spread:.3f})"
+            warnings.warn(f"step {trainer.global_step}: {what}: lower optimizer.lr or take mining=semi_hard.", stacklevel=2)
+        module.log("memory GB", memory_gb(module.device))
+
+
+def memory_gb(device: torch.device) -> float:
+    """The most memory this process has held, in GB: the GPU's, or resident memory on a CPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9

@@ -1,0 +1,104 @@
+"""Checkpoints: written whole or not at all, read without running anything that they hold."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning.plugins import TorchCheckpointIO
+
+from deepret import __version__
+from deepret.errors import UserError
+
+FORMAT = 1
+"""Grows when older code could not read what newer code writes."""
+
+
+def header(config: dict[str, Any], stage: str, score: float | None) -> dict[str, Any]:
+    """What every checkpoint says of itself: format, version, the whole resolved configuration, stage, score on val."""
+    return {"format": FORMAT, "version": __version__, "config": config, "stage": stage, "score": score}
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Writes a file beside ``path`` and moves it there, so that ``path`` is the old file or the new one, never half.
+
+    Raises:
+        UserError: the disk is full or the folder cannot be written; what stood there still stands.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else (error.strerror or str(error))
+        raise UserError(
+            f"{path}: {len(data) / 1e6:.1f} MB could not be written: {why}. The last good state is kept; "
+            f"mend this, then go on with resume={path.parent.parent if path.suffix == '.ckpt' else path.parent}."
+        ) from error
+
+
+def save(checkpoint: dict[str, Any], path: Path) -> None:
+    """Writes a checkpoint atomically."""
+    buffer = io.BytesIO()
+    torch.save(checkpoint, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load(path: str | Path) -> dict[str, Any]:
+    """Reads a checkpoint that deepret wrote; only tensors and plain containers are let in.
+
+    Raises:
+        UserError: no such file, no checkpoint, one of another program, or one of a newer or older format.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: this is a folder; name the file, such as {path / 'best.ckpt'}.")
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such checkpoint; a run keeps its checkpoints in its folders 1-…, 2-…, 3-….")
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        raise UserError(
+            f"{path}: this is no checkpoint that can be read ({type(error).__name__}): broken, or not written by deepret."
+        ) from None
+    about = found.get("deepret") if isinstance(found, dict) else None
+    if not isinstance(about, dict) or "config" not in about:
+        raise UserError(
+            f"{path}: this checkpoint was not written by deepret: it holds no configuration. "
+            f"Weights of a backbone alone are given with backbone.weights={path}."
+        )
+    if about.get("format") != FORMAT:
+        raise UserError(
+            f"{path}: its format is {about.get('format')} (deepret {about.get('version')}), and this deepret "
+            f"({__version__}) reads format {FORMAT}: use that version, or train again."
+        )
+    return found
+
+
+def network_state(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The network's own tensors, from the best checkpoint of a stage or from the state that a run goes on from."""
+    prefix = "network."
+    return {key.removeprefix(prefix): v for key, v in checkpoint["state_dict"].items() if key.startswith(prefix)}
+
+
+class AtomicIO(TorchCheckpointIO):
+    """Lightning's checkpoints, through ``save`` and ``load``."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Writes the state of a run."""
+        save(checkpoint, Path(path))
+
+    def load_checkpoint(self, path: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Reads the state of a run."""
+        return load(path)

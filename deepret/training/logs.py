@@ -1,0 +1,137 @@
+"""Where a run's figures go: a CSV file always, Weights & Biases beside it."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities.rank_zero import rank_zero_only
+
+COLUMNS = ("stage", "epoch", "step", "name", "value")
+
+
+class CSVLog(Logger):
+    """Appends one line a figure to ``metrics.csv``: stage, epoch, step, name, value.
+
+    Args:
+        path: the file.
+        stage: the stage whose figures are written.
+        epoch: epoch that the stage goes on from; what it wrote of later ones before it was cut off is taken out.
+    """
+
+    def __init__(self, path: Path, stage: str, epoch: int = 0) -> None:
+        super().__init__()
+        self.path = path
+        self.stage = stage
+        kept = [row for row in read_csv(path) if row["stage"] != stage or int(row["epoch"]) < epoch]
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(kept)
+
+    @property
+    def name(self) -> str:
+        """The stage."""
+        return self.stage
+
+    @property
+    def version(self) -> str:
+        """One file holds all."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """The run's folder holds the configuration already."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Appends figures."""
+        epoch = int(metrics.get("epoch", 0))
+        with self.path.open("a", newline="") as file:
+            csv.writer(file).writerows(
+                (self.stage, epoch, step, name, f"{value:.7g}") for name, value in metrics.items() if name != "epoch"
+            )
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The lines of a ``metrics.csv`` that are whole; none where there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [row for row in csv.DictReader(file) if None not in row.values() and (row["epoch"] or "").isdigit()]
+
+
+class Logs:
+    """Makes the loggers of a run.
+
+    Args:
+        wandb: ``offline`` writes a W&B run that ``wandb sync`` sends later and asks for no key; ``online`` sends at once;
+            ``disabled`` leaves W&B out.
+        project: W&B's project.
+        group: W&B's group of runs, or null.
+        tags: W&B's tags.
+    """
+
+    def __init__(
+        self,
+        wandb: Literal["offline", "online", "disabled"] = "offline",
+        project: str = "deepret",
+        group: str | None = None,
+        tags: list[str] = [],  # noqa: B006
+    ) -> None:
+        self.mode = wandb
+        self.project = project
+        self.group = group
+        self.tags = list(tags)
+        self._wandb: WandbLogger | None = None
+
+    @rank_zero_only
+    def open(self, folder: Path, config: dict[str, Any], run_id: str) -> None:
+        """Opens the W&B run, or goes on with it; where W&B fails, says so once and goes on without."""
+        if self.mode == "disabled":
+            return
+        try:
+            import wandb
+
+            wandb.setup(wandb.Settings(silent=True, console="off"))
+            self._wandb = WandbLogger(
+                name=folder.name,
+                id=run_id,
+                save_dir=str(folder),
+                project=self.project,
+                group=self.group,
+                tags=self.tags,
+                offline=self.mode == "offline",
+                resume="allow",
+                config=config,
+                settings=wandb.Settings(silent=True, console="off", init_timeout=30),
+            )
+            _ = self._wandb.experiment
+        except Exception as error:  # a log is never worth a training
+            warnings.warn(f"W&B is left out: {error}. The figures are in {folder / 'metrics.csv'}.", stacklevel=2)
+            self._wandb = None
+
+    def loggers(self, folder: Path, stage: str, epoch: int = 0) -> list[Logger]:
+        """The loggers of one stage."""
+        csv_log = CSVLog(folder / "metrics.csv", stage, epoch)
+        return [csv_log] if self._wandb is None else [csv_log, self._wandb]
+
+    def picture(self, name: str, path: Path) -> None:
+        """Sends a picture to W&B, where it is on."""
+        if self._wandb is not None:
+            self._wandb.log_image(name, [str(path)])
+
+    def summary(self, values: Mapping[str, Any]) -> None:
+        """Keeps the last word of a run in W&B, where it is on."""
+        if self._wandb is not None:
+            self._wandb.experiment.summary.update(dict(values))
+
+    def close(self) -> None:
+        """Ends the W&B run, so that another one of the same process starts its own."""
+        if self._wandb is not None:
+            self._wandb.experiment.finish()
+            self._wandb = None

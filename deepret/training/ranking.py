@@ -1,0 +1,112 @@
+"""The ranking stage: a network, a loss and a choice of pairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+
+from deepret.data.loading import Batch
+from deepret.models.network import Network
+from deepret.training.distributed import gather
+
+Steps = Callable[[nn.Module], tuple[torch.optim.Optimizer, Any]]
+"""Makes the optimiser and the schedule of a module's parameters."""
+
+
+def reseed(*parts: int) -> None:
+    """Seeds torch's random numbers from whole numbers, so that an epoch is the same wherever a run begins it."""
+    seed = 0
+    for part in parts:
+        seed = (seed * 1_000_003 + part + 1) % 2**63
+    torch.manual_seed(seed)
+
+
+class Ranking(pl.LightningModule):
+    """Trains a network to rank: images of a class nearer to each other than to all others.
+
+    The codes of all ranks are gathered with their gradient, so every rank computes the loss of the whole batch, in
+    float32.
+
+    Args:
+        network: the network that learns.
+        loss: anchors (A, D), references (M, D), positives and negatives (A, M) → scalar.
+        miner: picks the pairs that count.
+        steps: makes optimiser and schedule.
+        about: what checkpoints say of themselves.
+        seed: seed of the run's random numbers.
+    """
+
+    def __init__(
+        self, network: Network, loss: nn.Module, miner: Any, steps: Steps, about: dict[str, Any], seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.loss = loss
+        self.miner = miner
+        self.steps = steps
+        self.about = about
+        self.seed = seed
+        self._since = time.perf_counter()
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser, and the schedule that follows each step."""
+        optimizer, schedule = self.steps(self)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Begins an epoch with random numbers that depend on (seed, epoch, rank) only."""
+        reseed(self.seed, self.current_epoch, self.global_rank)
+        self._since = time.perf_counter()
+
+    def codes(self, batch: Batch) -> Tensor:
+        """The codes (b, D) of a batch in several one-shape parts, in the sampler's order."""
+        return torch.cat([self.network(part).vectors for part in batch.parts])[batch.order]
+
+    def training_step(self, batch: Batch, _: int) -> Tensor:
+        """The loss of the whole batch, over all ranks."""
+        codes = gather(self.codes(batch).float())
+        labels = gather(batch.labels)
+        same = labels[:, None] == labels
+        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        rows, positives, negatives = self.miner.select(codes, codes, same & ~itself, ~same)
+        loss: Tensor = self.loss(codes[rows], codes, positives, negatives)
+        self.log("loss", loss.detach(), prog_bar=True)
+        self.log_dict(pair_figures(codes.detach(), same & ~itself, ~same))
+        statistics = getattr(self.loss, "statistics", None)
+        if statistics is not None:
+            self.log_dict({k: v for k, v in statistics(codes.detach()[rows], codes.detach(), positives, negatives).items()})
+        now = time.perf_counter()
+        self.log("images/s", len(labels) / max(now - self._since, 1e-6), prog_bar=True)
+        self._since = now
+        return loss
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what the checkpoint says of itself."""
+        checkpoint["deepret"] = self.about
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Moves a batch's images and numbers."""
+        return Batch(
+            [part.to(device, non_blocking=True) for part in batch.parts],
+            batch.order.to(device),
+            batch.index.to(device),
+            batch.labels.to(device),
+        )
+
+
+def pair_figures(codes: Tensor, positives: Tensor, negatives: Tensor) -> dict[str, Tensor]:
+    """Mean Euclidean distance of the positive and of the negative pairs of codes (A, D), and how spread the codes are.
+
+    The spread is 1 − ‖mean code‖²: 1 where the codes point everywhere, 0 where all have collapsed into one.
+    """
+    distances = (2 - 2 * codes @ codes.T).clamp(min=0).sqrt()
+    return {
+        "distance of positives": distances[positives].mean() if positives.any() else distances.new_zeros(()),
+        "distance of negatives": distances[negatives].mean() if negatives.any() else distances.new_zeros(()),
+        "spread": 1 - codes.mean(dim=0).square().sum(),
+    }

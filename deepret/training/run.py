@@ -1,0 +1,133 @@
+"""The folder of one run: its configuration, state, checkpoints, logs and pictures."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from deepret.errors import UserError
+from deepret.training.checkpoint import write_bytes
+
+
+class Run:
+    """A training's folder.
+
+    ``config.yaml`` is the whole resolved configuration; ``run.json`` says how far the run is; ``1-ranking``,
+    ``2-proposals`` and ``3-ranking`` hold each stage's ``state.ckpt`` (to go on from) and ``best.ckpt`` (to use);
+    ``metrics.csv``, ``pictures`` and ``result.json`` what came out.
+
+    Args:
+        folder: where it stands.
+        config: the whole resolved configuration.
+        state: what ``run.json`` holds.
+    """
+
+    def __init__(self, folder: Path, config: dict[str, Any], state: dict[str, Any]) -> None:
+        self.folder = folder
+        self.config = config
+        self.state = state
+
+    @classmethod
+    def start(cls, config: dict[str, Any]) -> Run:
+        """Makes a new folder ``<output>/<date>_<time>_<name>``.
+
+        Raises:
+            UserError: the folder cannot be made.
+        """
+        stamp = datetime.datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        base = Path(config["output"]).expanduser() / f"{stamp}_{config['name']}"
+        folder, twin = base, 1
+        while True:
+            try:
+                folder.mkdir(parents=True)
+                break
+            except FileExistsError:
+                folder, twin = base.with_name(f"{base.name}_{twin}"), twin + 1
+            except OSError as error:
+                raise UserError(f"output={config['output']}: no folder can be made there ({error.strerror}).") from None
+        run = cls(folder, config, {"status": "running", "digest": digest(config), "stages": {}})
+        write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
+        run.save()
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path) -> Run:
+        """Opens the run that ``path`` is, or lies in: its folder, or a checkpoint of it.
+
+        Raises:
+            UserError: there is no run.
+        """
+        start = Path(path).expanduser()
+        for folder in (start, *start.parents[:2]):
+            if (folder / "run.json").is_file() and (folder / "config.yaml").is_file():
+                try:
+                    state = json.loads((folder / "run.json").read_text())
+                    config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+                except (ValueError, OSError) as error:
+                    raise UserError(f"resume={path}: {folder / 'run.json'} cannot be read ({error}).") from None
+                assert isinstance(config, dict)
+                return cls(folder, {str(k): v for k, v in config.items()}, state)
+        raise UserError(f"resume={path}: there is no run: name a run's folder, or resume=last for the newest unfinished one.")
+
+    @classmethod
+    def last(cls, config: dict[str, Any]) -> Run:
+        """The newest unfinished run of the same configuration under the output folder.
+
+        Raises:
+            UserError: there is none.
+        """
+        wanted = digest(config)
+        for state in sorted(Path(config["output"]).expanduser().glob("*/run.json"), reverse=True):
+            run = cls.open(state.parent)
+            if run.state.get("digest") == wanted and run.state.get("status") != "finished":
+                return run
+        raise UserError(
+            f"resume=last: no unfinished run of this configuration lies under output={config['output']}: "
+            f"start one without resume, or name its folder with resume=PATH."
+        )
+
+    def stage(self, name: str) -> Path:
+        """The folder of a stage."""
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    def finished(self, stage: str) -> bool:
+        """Whether a stage has ended."""
+        return bool(self.state["stages"].get(stage, {}).get("finished"))
+
+    def note(self, stage: str, **values: Any) -> None:
+        """Keeps values of a stage."""
+        self.state["stages"].setdefault(stage, {}).update(values)
+        self.save()
+
+    def save(self) -> None:
+        """Writes ``run.json``, whole or not at all."""
+        write_bytes(self.folder / "run.json", json.dumps(self.state, indent=2).encode())
+
+
+def digest(config: dict[str, Any]) -> str:
+    """A configuration's digest; how the run was asked to go on is no part of it."""
+    kept = {key: value for key, value in config.items() if key not in ("resume", "output")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
+
+
+def same_on_all_ranks(value: str) -> str:
+    """Gives every process of a torchrun job what its first one found, such as the name of the run's folder."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return value
+    import torch.distributed as dist
+
+    if not dist.is_initialized():
+        import torch
+
+        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    box = [value]
+    dist.broadcast_object_list(box)
+    return box[0]

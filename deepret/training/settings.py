@@ -1,0 +1,84 @@
+"""The settings of a run that belong to no single part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+
+from deepret.errors import UserError
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What one step of ranking looks at.
+
+    Args:
+        images: images a step, over all ranks.
+        images_per_class: K of P × K; P = images / K classes.
+        size: larger side of a training image, in pixels.
+        multiple: both sides become multiples of this many pixels, so that a batch has few shapes.
+    """
+
+    images: Annotated[int, Field(ge=4)]
+    images_per_class: Annotated[int, Field(ge=2)]
+    size: Annotated[int, Field(ge=32)]
+    multiple: PositiveInt = 32
+
+
+@dataclass(frozen=True)
+class StageSettings:
+    """How long each stage lasts, and when it is good enough. An epoch is ``steps`` batches.
+
+    Args:
+        steps: batches an epoch; after each epoch the state is saved.
+        ranking: epochs of ranking, with the grid where the regions are proposals.
+        proposals: epochs over the cached maps, for regions that are learned.
+        refinement: epochs of ranking over the proposals.
+        refinement_rate: share of the learning rate that the refinement starts at.
+        validate_every: epochs between two scores on val.
+        patience: scores without a better one after which a stage ends, or null for never.
+        map_variants: augmented copies of each image whose maps the proposals learn on.
+        fit_images: images of the train split that the projection is fitted on, at most.
+    """
+
+    steps: PositiveInt
+    ranking: NonNegativeInt
+    proposals: NonNegativeInt
+    refinement: NonNegativeInt
+    refinement_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
+    validate_every: PositiveInt = 1
+    patience: PositiveInt | None = None
+    map_variants: PositiveInt = 2
+    fit_images: PositiveInt = 2000
+
+
+PROGRAM: dict[str, Any] = {
+    "name": str,
+    "seed": NonNegativeInt,
+    "output": str,
+    "cache": str,
+    "resume": str | None,
+    "checkpoint": str | None,
+    "workers": NonNegativeInt,
+    "threads": PositiveInt | None,
+    "extract_batch": PositiveInt,
+    "ema": Annotated[float, Field(gt=0, lt=1)] | None,
+    "dims": PositiveInt | None,
+    "evaluation_precision": Literal["32", "bf16"],
+    "gallery": bool,
+}
+"""The single settings of train.yaml and eval.yaml that stand outside any part, with their types."""
+
+
+def check_steps(stages: StageSettings, stage: str, limit: float | int | None) -> int:
+    """The batches of an epoch, capped by ``trainer.limit_train_batches`` (a number, or a share when it is a float).
+
+    Raises:
+        UserError: a cap that leaves nothing to train.
+    """
+    steps = stages.steps if limit is None else min(stages.steps, int(limit * stages.steps) if isinstance(limit, float) else limit)
+    if steps < 1:
+        raise UserError(f"trainer.limit_train_batches={limit} leaves no batch for stage {stage}: take at least 1.")
+    return steps

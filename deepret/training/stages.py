@@ -1,0 +1,323 @@
+"""The stages of a training, one after the other: ranking, proposals, ranking over the proposals."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import TQDMProgressBar
+from torch import nn
+
+from deepret.benchmarks.split import Split
+from deepret.config import build, locate
+from deepret.data.catalogue import Box, Catalogue
+from deepret.data.loading import train_loader
+from deepret.data.photo import Photo
+from deepret.errors import UserError
+from deepret.models.build import build_network, load_state
+from deepret.models.network import Network
+from deepret.search.describe import Describer
+from deepret.training import checkpoint as checkpoints
+from deepret.training.batches import epoch_batches
+from deepret.training.callbacks import KeepBest, SaveState, Watch
+from deepret.training.distributed import rank, world
+from deepret.training.proposals import proposal_training
+from deepret.training.ranking import Ranking
+from deepret.training.run import Run
+from deepret.training.settings import BatchSettings, StageSettings, check_steps
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: its folder's name, what learns, how long, and over which regions."""
+
+    name: str
+    kind: Literal["ranking", "proposals"]
+    epochs: int
+    first_regions: bool
+    rate: float = 1.0
+
+
+def plan(config: dict[str, Any]) -> list[Stage]:
+    """The stages that a configuration asks for: one, or three where the regions are learned proposals."""
+    stages: StageSettings = build(config["stages"])
+    if not getattr(locate(config["regions"]["_target_"]), "trained", False):
+        return [Stage("1-ranking", "ranking", stages.ranking, False)]
+    return [
+        Stage("1-ranking", "ranking", stages.ranking, True),
+        Stage("2-proposals", "proposals", stages.proposals, False),
+        Stage("3-ranking", "ranking", stages.refinement, False, stages.refinement_rate),
+    ]
+
+
+class Training:
+    """Runs the stages of one run, each in its own folder, and goes on where the run was cut off.
+
+    Args:
+        run: the run's folder and configuration.
+        catalogue: the photographs.
+        network: the network of the first stage, its projection fitted.
+        device: where descriptors are computed outside Lightning.
+    """
+
+    def __init__(self, run: Run, catalogue: Catalogue, network: Network, device: torch.device) -> None:
+        self.run = run
+        self.config = run.config
+        self.catalogue = catalogue
+        self.network = network
+        self.device = device
+        self.stages: StageSettings = build(self.config["stages"])
+        self.batch: BatchSettings = build(self.config["batch"])
+        self.logs = build(self.config["logger"])
+        self.rankings: dict[str, Path] = {}
+        self.last: Network = network
+
+    # Running ----------------------------------------------------------------------------------------------------------
+
+    def run_all(self, stages: Sequence[Stage]) -> Path:
+        """Runs what is not finished yet; gives the last stage's best checkpoint."""
+        run_id = self.run.state.setdefault("wandb", f"{time.strftime('%m%d%H%M%S')}{self.run.state['digest'][:6]}")
+        self.run.save()
+        self.logs.open(self.run.folder, self.config, run_id)
+        best = Path()
+        for stage in stages:
+            folder = self.run.stage(stage.name)
+            best = folder / "best.ckpt"
+            network = self.network_of(stage.name, None if stage.first_regions or stage is stages[0] else previous)
+            if not self.run.finished(stage.name):
+                began = time.perf_counter()
+                print(f"\n{stage.name}: {self.describe(stage, network)}", flush=True)
+                score = self.rank(stage, network) if stage.kind == "ranking" else self.propose(stage, network)
+                self.run.note(stage.name, finished=True, score=score, seconds=round(time.perf_counter() - began, 1))
+                (folder / "state.ckpt").unlink(missing_ok=True)
+            if stage.kind == "ranking":
+                self.rankings[stage.name] = best
+            previous = best
+        self.last = self.network_of(stages[-1].name, best)
+        return best
+
+    def network_of(self, stage: str, path: Path | None) -> Network:
+        """A stage's network, with the weights of a checkpoint; the run's first network where there is none yet."""
+        if path is None:
+            return self.network
+        found = checkpoints.load(path)
+        first = stage == "1-ranking" and found["deepret"]["config"]["regions"] != self.config["regions"]
+        network = build_network(self.config, weights=False, regions=self.config["first_regions"] if first else None)
+        load_state(network, checkpoints.network_state(found), str(path), optional=("regions.",))
+        return network
+
+    def rank(self, stage: Stage, network: Network) -> float | None:
+        """A ranking stage; gives the best score on val."""
+        config, folder = self.config, self.run.folder / stage.name
+        loss, miner = build(config["loss"]), build(config["mining"])
+        steps = check_steps(self.stages, stage.name, config["trainer"].get("limit_train_batches"))
+        epochs = self.epochs(stage)
+        module = Ranking(
+            network,
+            loss,
+            miner,
+            lambda m: self.optimiser(m, steps * epochs, stage.rate),
+            checkpoints.header(self.config_of(stage), stage.name, None),
+            config["seed"],
+        )
+        trainer = self.trainer(stage, epochs, KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience))
+        describe = Describer(network, batch_size=config["extract_batch"], workers=config["workers"], device=self.device)
+        batches = epoch_batches(
+            self.catalogue, miner, self.batch, config["data"], steps, config["seed"], describe, lambda: trainer.current_epoch, rank(), world()
+        )
+        loader = train_loader(
+            self.catalogue,
+            self.batch.size,
+            self.batch.multiple,
+            build(config["augmentation"]),
+            batches,
+            workers=config["workers"],
+            pin=self.device.type == "cuda",
+        )
+        self.fit(trainer, module, loader, folder)
+        return self.best_of(trainer)
+
+    def propose(self, stage: Stage, network: Network) -> float | None:
+        """The proposal stage, over cached maps; gives the best recall on val, where there are boxes."""
+        config, folder = self.config, self.run.folder / stage.name
+        limit = config["trainer"].get("limit_train_batches")
+        epochs = self.epochs(stage)
+        module, loader, score = proposal_training(
+            network,
+            self.catalogue,
+            build(config["boxes"]),
+            self.batch,
+            self.stages,
+            about=checkpoints.header(config, stage.name, None),
+            seed=config["seed"],
+            epochs=epochs,
+            limit=limit,
+            extract_batch=config["extract_batch"],
+            workers=config["workers"],
+            device=self.device,
+        )
+        keep = KeepBest(score, folder / "best.ckpt", self.stages.validate_every, self.stages.patience, initial=False, name="proposal recall")
+        trainer = self.trainer(stage, epochs, keep)
+        self.fit(trainer, module, loader, folder)
+        return self.best_of(trainer)
+
+    def fit(self, trainer: pl.Trainer, module: pl.LightningModule, loader: Any, folder: Path) -> None:
+        """Lightning's fit, from the state that the run was cut off at where there is one.
+
+        Raises:
+            KeyboardInterrupt: the user stopped it.
+        """
+        state = folder / "state.ckpt"
+        try:
+            trainer.fit(module, loader, ckpt_path=str(state) if state.is_file() else None)
+        except SystemExit:
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+
+    # Parts of a stage -------------------------------------------------------------------------------------------------
+
+    def trainer(self, stage: Stage, epochs: int, keep: KeepBest) -> pl.Trainer:
+        """Lightning's trainer of one stage."""
+        folder = self.run.folder / stage.name
+        state = folder / "state.ckpt"
+        epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
+        callbacks: list[pl.Callback] = [*self.averages(stage), keep, SaveState(state), Watch()]
+        node = {**self.config["trainer"], "max_epochs": epochs}
+        if node.get("enable_progress_bar", True):
+            callbacks.append(TQDMProgressBar(refresh_rate=1, leave=True))
+        made: pl.Trainer = build(
+            node,
+            logger=self.logs.loggers(self.run.folder, stage.name, epoch),
+            callbacks=callbacks,
+            default_root_dir=str(folder),
+            use_distributed_sampler=False,  # it would tear P × K batches apart
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            log_every_n_steps=1,
+            plugins=[checkpoints.AtomicIO()],
+        )
+        return made
+
+    def averages(self, stage: Stage) -> list[pl.Callback]:
+        """The moving average of the weights, where it is asked for."""
+        if self.config["ema"] is None or stage.kind != "ranking":
+            return []
+        from deepret.training.ema import MovingAverage
+
+        return [MovingAverage(self.config["ema"])]
+
+    def optimiser(self, module: nn.Module, steps: int, rate: float) -> tuple[torch.optim.Optimizer, Any]:
+        """The optimiser over what may learn, and its schedule."""
+        optimizer = dict(self.config["optimizer"])
+        optimizer["lr"] = optimizer["lr"] * rate
+        made = build(optimizer, params=[p for p in module.parameters() if p.requires_grad])
+        return made, build(self.config["schedule"], optimizer=made, steps=max(steps, 1))
+
+    def val_score(self) -> Callable[[Any], float] | None:
+        """Scores a module's network on the val split; None where there is no val split."""
+        if "val" not in self.catalogue.splits:
+            return None
+        split = Split(self.catalogue, "val", distractors=False)
+
+        def score(module: Any) -> float:
+            describe = Describer(
+                module.network,
+                batch_size=self.config["extract_batch"],
+                workers=self.config["workers"],
+                device=self.device,
+                precision=self.config["evaluation_precision"],
+                progress=False,
+            )
+            return split.evaluate(describe).metrics["mAP"]
+
+        return score
+
+    @staticmethod
+    def best_of(trainer: pl.Trainer) -> float | None:
+        """The best score of a stage, or None where nothing was scored."""
+        keep = next(c for c in trainer.callbacks if isinstance(c, KeepBest))  # type: ignore[attr-defined]
+        return keep.best if keep.score is not None and keep.best > float("-inf") else None
+
+    def epochs(self, stage: Stage) -> int:
+        """The epochs of a stage, at most ``trainer.max_epochs``."""
+        cap = self.config["trainer"].get("max_epochs")
+        return stage.epochs if cap is None else min(stage.epochs, cap)
+
+    def config_of(self, stage: Stage) -> dict[str, Any]:
+        """The configuration that a stage's checkpoint holds: the first stage's network is a network of its own."""
+        return {**self.config, "regions": self.config["first_regions"]} if stage.first_regions else self.config
+
+    # What is said -----------------------------------------------------------------------------------------------------
+
+    def announcement(self, fitted: int) -> str:
+        """What will be trained, on what."""
+        counts = {s: self.catalogue.splits.count(s) for s in ("train", "val", "test", "gallery", "query", "distractor")}
+        classes = len({lab for lab, s in zip(self.catalogue.labels, self.catalogue.splits, strict=True) if s == "train"})
+        if counts["train"] == 0:
+            raise UserError(
+                f"{self.catalogue.root}: there is no train split, so there is nothing to learn from: a flat folder without "
+                f"labels trains with data=views data.root={self.catalogue.root}."
+            )
+        images = ", ".join(f"{n:,} {s}" for s, n in counts.items() if n)
+        lines = [f"run: {self.run.folder}", f"images: {images}; {classes:,} classes to train on"]
+        if fitted:
+            lines.append(f"projection fitted on {fitted:,} images")
+        lines.append(f"precision: {self.config['trainer'].get('precision')}; evaluation in {self.config['evaluation_precision']}")
+        return "\n".join(lines)
+
+    def describe(self, stage: Stage, network: Network) -> str:
+        """What learns in a stage, what is frozen, on how much, and about how long it takes."""
+        epochs = self.epochs(stage)
+        if stage.kind == "proposals":
+            count = sum(p.numel() for p in network.regions.parameters())
+            return f"the RPN learns ({count / 1e6:.1f} M parameters), all else is frozen; {epochs} epochs over cached maps"
+        learned = sum(p.numel() for p in network.parameters() if p.requires_grad)
+        frozen = sum(p.numel() for p in network.parameters()) - learned
+        steps = check_steps(self.stages, stage.name, self.config["trainer"].get("limit_train_batches"))
+        images = epochs * steps * self.batch.images
+        seconds = images / self.images_per_second(network)
+        return (
+            f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm statistics "
+            f"{'too' if getattr(network.backbone, 'freeze_batchnorm', False) else 'learn'}; "
+            f"{epochs} epochs × {steps} steps × {self.batch.images} images, about {seconds / 60:.0f} min without scoring"
+        )
+
+    def images_per_second(self, network: Network, images: int = 4) -> float:
+        """Training images a second, from one forward and backward pass of a few grey images, after one to warm up."""
+        network.to(self.device).train()
+        probe = torch.randint(0, 256, (images, 3, self.batch.size, self.batch.size), dtype=torch.uint8, device=self.device)
+        precision = str(self.config["trainer"].get("precision"))
+        took = float("inf")
+        for _ in range(2):
+            began = time.perf_counter()
+            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
+                network(probe).vectors.float().sum().backward()  # type: ignore[no-untyped-call]
+            took = min(took, time.perf_counter() - began)
+        network.zero_grad(set_to_none=True)
+        return images / took
+
+    def regions_drawn(self) -> Callable[[Photo], list[Box]]:
+        """Photograph → the first boxes, in its pixels, that the last network looks at."""
+
+        @torch.inference_mode()
+        def boxes(photo: Photo) -> list[Box]:
+            network = self.last.eval()
+            image = network.input.tensor(photo)[None].to(self.device)
+            maps = network.to(self.device).maps(image)
+            found = network.regions(maps)
+            height, width = maps.shape[2:]
+            i = next(k for k, p in enumerate(self.catalogue.paths) if self.catalogue.photo(k).path == photo.path)
+            across, down = self.catalogue.sizes[i]
+            scale = torch.tensor([across / width, down / height] * 2, device=self.device)
+            order = range(len(found.boxes)) if found.scores is None else found.scores.argsort(descending=True).tolist()
+            rows = (found.boxes * scale)[list(order)[:4]].tolist()
+            return [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in rows]
+
+        return boxes
