@@ -1,0 +1,96 @@
+"""``deepret train | eval``, each a Hydra program; ``python -m deepret …`` and train.py, eval.py come here too."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from deepret.errors import UserError
+
+PROGRAMS = {
+    "train": "trains a network and scores it before and after",
+    "eval": "scores a network, trained or not",
+}
+HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info", "-p", "--package"}
+
+
+def main(program: str | None = None) -> None:
+    """Runs a program on the command line's words; a user's mistake ends it with one message and code 2.
+
+    Args:
+        program: its name; the first word of the command line where none is given.
+    """
+    words = sys.argv[1:]
+    if program is None:
+        if not words or words[0] not in PROGRAMS:
+            known = "\n".join(f"  deepret {name:6} {what}" for name, what in PROGRAMS.items())
+            print(f"usage: deepret PROGRAM [key=value …]\n\n{known}", file=sys.stdout if words[:1] == ["--help"] else sys.stderr)
+            sys.exit(0 if words[:1] == ["--help"] else 2)
+        program, words = words[0], words[1:]
+    try:
+        if HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
+            _through_hydra(program, words)
+        else:
+            from deepret import config
+
+            overrides, folders = _split(words)
+            _task(program)(config.compose(program, overrides, folders), overrides)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as stop:
+        print(f"\nstopped. {stop}".rstrip(), file=sys.stderr)
+        sys.exit(130)
+
+
+def _task(program: str) -> Callable[[Any, list[str]], Any]:
+    if program == "train":
+        from deepret.programs.train import train
+
+        return train
+    from deepret.programs.evaluate import evaluate
+
+    return evaluate
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Overrides, and the folders named with --config-dir (-cd)."""
+    overrides, folders, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in ("--config-dir", "-cd"):
+            if not rest:
+                raise UserError(f"{word} needs a folder: {word} DIR.")
+            folders.append(rest.pop(0))
+        elif word.startswith("--config-dir="):
+            folders.append(word.partition("=")[2])
+        elif word.startswith("-"):
+            raise UserError(f"{word}: there is no such flag; settings are given as key=value, and --help lists them.")
+        else:
+            overrides.append(word)
+    return overrides, folders
+
+
+def _through_hydra(program: str, words: list[str]) -> None:
+    """Sweeps, --cfg and --help are Hydra's own."""
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+
+    from deepret import config
+
+    sys.argv = [f"deepret {program}", *words]
+
+    @hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=program)
+    def job(cfg: Any) -> None:
+        try:
+            _task(program)(cfg, list(HydraConfig.get().overrides.task))
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
+
+    job()
+
+
+if __name__ == "__main__":
+    main()

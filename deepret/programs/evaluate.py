@@ -1,0 +1,133 @@
+"""``deepret eval``: scores a network as it is before training, or a checkpoint."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from deepret import config as configuration
+from deepret.benchmarks.result import Result
+from deepret.config import build, locate
+from deepret.data.catalogue import Catalogue
+from deepret.errors import UserError
+from deepret.models.build import build_network, load_state
+from deepret.models.network import Network
+from deepret.programs.shared import describer, device_of, evaluate_network, last_line, prepare, quiet, threads
+from deepret.reports.gallery import gallery, save_png
+from deepret.reports.table import results_table
+from deepret.search.reduced import reduce_codes
+from deepret.training import checkpoint as checkpoints
+from deepret.training.fit import fit_projection, labelled
+
+
+def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
+    """Scores what is configured and gives the figures that the last line prints.
+
+    Raises:
+        UserError: an untrained RPN, a checkpoint that cannot be read or does not fit, data that are not there.
+    """
+    start = time.perf_counter()
+    quiet()
+    path = cfg.get("checkpoint")
+    found = checkpoints.load(path) if path else None
+    if found is not None:
+        cfg = overlay(OmegaConf.create(found["deepret"]["config"]), cfg, overrides)
+    config = prepare(cfg)
+    threads(config)
+    device = device_of(config)
+    if found is None and getattr(locate(config["regions"]["_target_"]), "trained", False):
+        raise UserError(
+            "regions=rpn: its RPN is untrained, so it has no proposals to give: name a trained one with checkpoint=PATH, "
+            "or take regions=grid."
+        )
+    catalogue = catalogue_of(config)
+    network = build_network(config, weights=found is None)
+    if found is not None:
+        changed = ("regions.",) if config["regions"] != found["deepret"]["config"]["regions"] else ()
+        load_state(network, checkpoints.network_state(found), str(path), optional=changed)
+    else:
+        fit(network, config, catalogue, device)
+    result = scored(network, config, catalogue, device)
+    name = "untrained" if found is None else str(found["deepret"]["stage"])
+    print(results_table({name: result}), flush=True)
+    values: dict[str, Any] = {**result.summary(), "checkpoint": path}
+    if config.get("gallery"):
+        folder = Path(config["output"]) / "eval" if found is None else Path(path).parent / "pictures"
+        values["picture"] = str(save_png(gallery(result), folder / "results.png"))
+        print(f"picture: {values['picture']}")
+    values["seconds"] = round(time.perf_counter() - start, 1)
+    last_line(values)
+    return values
+
+
+def overlay(stored: DictConfig, given: DictConfig, overrides: list[str]) -> DictConfig:
+    """A checkpoint's configuration, with what the command line says put over it.
+
+    Args:
+        stored: the configuration in the checkpoint.
+        given: eval.yaml as composed.
+        overrides: the command line's words; only what they name is taken from ``given``.
+    """
+    merged = OmegaConf.merge(stored)
+    assert isinstance(merged, DictConfig)
+    for key in ("checkpoint", "gallery", "dims"):
+        OmegaConf.update(merged, key, given[key], force_add=True)
+    OmegaConf.update(merged, "gallery", bool(given.gallery))
+    groups = configuration.groups()
+    for word in overrides:
+        key = word.lstrip("+~").partition("=")[0].partition("@")[0]
+        if key in ("experiment", "debug") or key.startswith("hydra"):
+            continue
+        if key in groups:
+            OmegaConf.update(merged, key, given[key], merge=False, force_add=True)
+        else:
+            OmegaConf.update(merged, key, OmegaConf.select(given, key), merge=False, force_add=True)
+    return merged
+
+
+def catalogue_of(config: dict[str, Any]) -> Catalogue | None:
+    """The data, unless neither the benchmark nor a projection needs them."""
+    needs = "catalogue" in configuration.signature(config["benchmark"]["_target_"])
+    if not needs and config.get("checkpoint") and not config.get("dims"):
+        return None
+    catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()
+    return catalogue
+
+
+def fit(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> None:
+    """Fits the projection on the train split."""
+    if not getattr(network.projection, "needs_fit", False):
+        return
+    if catalogue is None or "train" not in catalogue.splits:
+        raise UserError(
+            "projection: it is fitted on a train split, and the data have none: name a network with checkpoint=PATH, "
+            "take projection=none, or give data with a train split."
+        )
+    fit_projection(
+        network,
+        catalogue,
+        images=config["stages"]["fit_images"],
+        seed=config["seed"],
+        batch_size=config["extract_batch"],
+        workers=config["workers"],
+        device=device,
+    )
+
+
+def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> Result:
+    """The benchmark's result, with fewer dimensions where that is asked for."""
+    if config.get("dims") is None:
+        return evaluate_network(network, config, catalogue, device)
+    if catalogue is None or "train" not in catalogue.splits:
+        raise UserError(f"dims={config['dims']}: the PCA is fitted on a train split, and the data have none.")
+    describe = describer(network, config, device)
+    rows = labelled(catalogue)[: config["stages"]["fit_images"]]
+    reduced = reduce_codes(describe, [catalogue.photo(i) for i in rows], config["dims"])
+    result: Result = build(config["benchmark"], catalogue=catalogue).evaluate(reduced)
+    return result
+
+

@@ -1,0 +1,102 @@
+"""What training and evaluation both do."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from deepret import config as configuration
+from deepret.benchmarks.result import Result
+from deepret.config import build
+from deepret.data.catalogue import Catalogue
+from deepret.errors import UserError
+from deepret.models.network import Network
+from deepret.search.describe import Describer
+from deepret.training.precision import choose_precision
+from deepret.training.settings import PROGRAM
+
+
+def prepare(cfg: DictConfig) -> dict[str, Any]:
+    """The resolved and checked configuration, with every ``auto`` replaced by what this machine chose.
+
+    Raises:
+        UserError: the first value that no part takes.
+    """
+    if "trainer" in cfg and cfg.trainer.get("precision") == "auto":
+        cfg = cfg.copy()
+        OmegaConf.update(cfg, "trainer.precision", choose_precision(cfg.trainer.get("accelerator", "auto")))
+    found = configuration.resolve(cfg)
+    for key, value in found.items():
+        if key in PROGRAM:
+            configuration.check_value(PROGRAM[key], value, key)
+        elif not isinstance(value, dict):
+            names = [*PROGRAM, *(k for k, v in found.items() if isinstance(v, dict))]
+            raise UserError(f"{key}: there is no such setting; {configuration.closest(key, names)}")
+    configuration.check(found)
+    return found
+
+
+def choices(cfg: DictConfig) -> dict[str, str]:
+    """Which option of each group was chosen, as far as the parts' files tell."""
+    return {k: str(v["_target_"]).rpartition(".")[2] for k, v in cfg.items() if isinstance(v, dict | DictConfig) and "_target_" in v}
+
+
+def quiet() -> None:
+    """Silences remarks of libraries that a user can do nothing about."""
+    import logging
+
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "wandb"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning|wandb|torch")
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", flush=True)  # type: ignore[assignment]
+    os.environ.setdefault("WANDB_SILENT", "true")
+
+
+def threads(config: dict[str, Any]) -> None:
+    """Sets the number of threads, where the configuration asks for one."""
+    if config.get("threads"):
+        torch.set_num_threads(config["threads"])
+
+
+def device_of(config: dict[str, Any]) -> torch.device:
+    """Where networks run outside Lightning: the GPU unless the trainer is told to stay on the CPU.
+
+    Raises:
+        UserError: a GPU is asked for and there is none.
+    """
+    wanted = config.get("trainer", {}).get("accelerator", config.get("accelerator", "auto"))
+    if wanted in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator=gpu: torch sees no GPU on this machine; take trainer=cpu.")
+    if wanted == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+
+
+def describer(network: Network, config: dict[str, Any], device: torch.device, *, cache: bool = True) -> Describer:
+    """The describer with a configuration's settings."""
+    return Describer(
+        network,
+        batch_size=config["extract_batch"],
+        workers=config["workers"],
+        device=device,
+        cache=Path(config["cache"]).expanduser() / "codes" if cache else None,
+        precision=config["evaluation_precision"],
+    )
+
+
+def evaluate_network(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> Result:
+    """Scores a network on the configuration's benchmark."""
+    benchmark = build(config["benchmark"], catalogue=catalogue)
+    result: Result = benchmark.evaluate(describer(network, config, device))
+    return result
+
+
+def last_line(values: dict[str, Any]) -> None:
+    """Prints the one JSON object that ends a program's output."""
+    print(json.dumps(values), flush=True)

@@ -1,0 +1,139 @@
+"""``deepret train``: composes a network, trains it stage by stage, scores it before and after."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from deepret.benchmarks.result import Result
+from deepret.config import build, locate
+from deepret.data.catalogue import Catalogue
+from deepret.errors import UserError
+from deepret.models.build import build_network
+from deepret.programs.shared import device_of, evaluate_network, last_line, prepare, quiet, threads
+from deepret.reports.gallery import before_after, gallery, save_png
+from deepret.reports.table import results_table
+from deepret.training.checkpoint import write_bytes
+from deepret.training.fit import fit_projection
+from deepret.training.run import Run
+from deepret.training.settings import StageSettings
+from deepret.training.stages import Training, plan
+
+
+def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
+    """Trains as configured and gives the figures that the last line prints.
+
+    Raises:
+        UserError: any mistake in configuration or data, before work starts where it can be known by then.
+    """
+    start = time.perf_counter()
+    quiet()
+    run = open_run(cfg, overrides)
+    config = run.config
+    threads(config)
+    device = device_of(config)
+    catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()
+    catalogue.write_csv(run.folder / "images.csv")
+    stages = build(config["stages"])
+    assert isinstance(stages, StageSettings)
+
+    first = config["first_regions"] if learns_regions(config) else config["regions"]
+    network = build_network(config, regions=first)
+    used = fit_projection(
+        network,
+        catalogue,
+        images=stages.fit_images,
+        seed=config["seed"],
+        batch_size=config["extract_batch"],
+        workers=config["workers"],
+        device=device,
+    )
+    training = Training(run, catalogue, network, device)
+    print(training.announcement(used), flush=True)
+    scored = has_test(catalogue, config)
+    results: dict[str, Result] = {}
+    if scored:
+        results["before training"] = evaluate_network(network, config, catalogue, device)
+        print(results_table(results), flush=True)
+    try:
+        best = training.run_all(plan(config))
+    except KeyboardInterrupt:
+        run.state["status"] = "interrupted"
+        run.save()
+        raise KeyboardInterrupt(f"The last good state is kept: go on with resume={run.folder}") from None
+    values: dict[str, Any] = {"run": str(run.folder), "checkpoint": str(best)}
+    for stage, path in training.rankings.items():
+        trained = training.network_of(stage, path)
+        if scored:
+            results[stage] = evaluate_network(trained, config, catalogue, device)
+    if scored:
+        last = list(results)[-1]
+        print("\n" + results_table(results), flush=True)
+        values = {**results[last].summary(), **values, "stages": {k: round(r.metrics["mAP"], 5) for k, r in results.items()}}
+        if config["gallery"]:
+            pictures(run, training, results)
+    else:
+        values = {"mAP": None, "benchmark": None, **values}
+        print("there is no test split, so nothing is scored: give some classes split=test, or run eval with a benchmark.")
+    values["seconds"] = round(time.perf_counter() - start, 1)
+    training.logs.summary({k: v for k, v in values.items() if isinstance(v, int | float | str)})
+    training.logs.close()
+    run.state.update(status="finished")
+    run.save()
+    write_bytes(run.folder / "result.json", json.dumps(values, indent=2).encode())
+    last_line(values)
+    return values
+
+
+def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
+    """A new run, or the one that ``resume`` names, which goes on with its own configuration.
+
+    Raises:
+        UserError: there is no such run, it is finished, or another setting is given beside ``resume=PATH``.
+    """
+    wanted = cfg.get("resume")
+    if wanted is None or wanted == "last":
+        config = prepare(cfg)
+        return Run.start(config) if wanted is None else Run.last(config)
+    run = Run.open(wanted)
+    others = [o for o in overrides if not o.lstrip("+").startswith(("resume=", "output="))]
+    if others:
+        raise UserError(
+            f"{others[0]}: resume={wanted} goes on with the run's own settings, as {run.folder / 'config.yaml'} has them; "
+            f"leave it out, or start a new run."
+        )
+    if run.state.get("status") == "finished":
+        raise UserError(f"resume={wanted}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt.")
+    run.config = prepare(OmegaConf.create(run.config))
+    return run
+
+
+def learns_regions(config: dict[str, Any]) -> bool:
+    """Whether the regions are proposals that need a stage of their own."""
+    return bool(getattr(locate(config["regions"]["_target_"]), "trained", False))
+
+
+def has_test(catalogue: Catalogue, config: dict[str, Any]) -> bool:
+    """Whether there is something to score: a test split or query and gallery, or a benchmark with data of its own."""
+    if config["benchmark"]["_target_"] != "deepret.benchmarks.split.Split":
+        return True
+    found = set(catalogue.splits)
+    return config["benchmark"].get("split", "test") in found or {"query", "gallery"} <= found
+
+
+def pictures(run: Run, training: Training, results: dict[str, Result]) -> None:
+    """Draws the first results of some queries, before and after, and the regions that the network looks at."""
+    before, after = results["before training"], results[list(results)[-1]]
+    folder = run.folder / "pictures"
+    saved = {
+        "before and after": save_png(before_after(before, after), folder / "before_after.png"),
+        "results": save_png(gallery(after, regions=training.regions_drawn()), folder / "results.png"),
+    }
+    for name, path in saved.items():
+        training.logs.picture(name, path)
+    print(f"pictures: {', '.join(str(p) for p in saved.values())}", flush=True)
+
+
