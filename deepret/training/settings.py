@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from deepret.errors import UserError
 
@@ -36,6 +36,7 @@ class StageSettings:
         ranking: epochs of ranking, with the grid where the regions are proposals.
         proposals: epochs over the cached maps, for regions that are learned.
         refinement: epochs of ranking over the proposals.
+        proposals_rate: the RPN's learning rate, as a multiple of the optimiser's.
         refinement_rate: share of the learning rate that the refinement starts at.
         validate_every: epochs between two scores on val.
         patience: scores without a better one after which a stage ends, or null for never.
@@ -47,6 +48,7 @@ class StageSettings:
     ranking: NonNegativeInt
     proposals: NonNegativeInt
     refinement: NonNegativeInt
+    proposals_rate: PositiveFloat = 10.0
     refinement_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
     validate_every: PositiveInt = 1
     patience: PositiveInt | None = None

@@ -23,13 +23,16 @@ from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
-from deepret.training.batches import epoch_batches
+from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, SaveState, Watch
 from deepret.training.distributed import rank, world
-from deepret.training.proposals import proposal_training
+from deepret.training.map_cache import Cached, ShapeBatches, cache_maps
+from deepret.training.proposals import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
+
+MAPS_A_BATCH = 8
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,7 @@ class Training:
             config["seed"],
         )
         trainer = self.trainer(stage, epochs, KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience))
-        describe = Describer(network, batch_size=config["extract_batch"], workers=config["workers"], device=self.device)
+        describe = self.describer(network)
         batches = epoch_batches(
             self.catalogue, miner, self.batch, config["data"], steps, config["seed"], describe, lambda: trainer.current_epoch, rank(), world()
         )
@@ -138,31 +141,47 @@ class Training:
             batches,
             workers=config["workers"],
             pin=self.device.type == "cuda",
+            seed=config["seed"],
         )
         self.fit(trainer, module, loader, folder)
         return self.best_of(trainer)
 
     def propose(self, stage: Stage, network: Network) -> float | None:
         """The proposal stage, over cached maps; gives the best recall on val, where there are boxes."""
-        config, folder = self.config, self.run.folder / stage.name
+        config, folder, seed = self.config, self.run.folder / stage.name, self.config["seed"]
+        describe = self.describer(network)
+        known = build(config["boxes"]).boxes(self.catalogue, describe)
+
+        def cached(split: str, variants: int) -> Cached:
+            rows = [i for i, s in enumerate(self.catalogue.splits) if s == split and known[i] and not self.catalogue.views[i]]
+            boxes = [known[i] for i in rows]
+            return cache_maps(
+                network,
+                self.catalogue.subset(rows),
+                boxes,
+                variants=variants,
+                seed=seed,
+                workers=config["workers"],
+                device=self.device,
+                name=f"maps of {split}",
+            )
+
+        train, val = cached("train", self.stages.map_variants), cached("val", 1)
+        if not len(train):
+            raise UserError(f"{self.catalogue.root}: no photograph of the train split has a box, so the RPN has nothing to learn.")
         limit = config["trainer"].get("limit_train_batches")
+        batches = ShapeBatches([m.shape for m in train.maps], MAPS_A_BATCH, seed, limit if isinstance(limit, int) else None)
         epochs = self.epochs(stage)
-        module, loader, score = proposal_training(
+        module = Proposals(
             network,
-            self.catalogue,
-            build(config["boxes"]),
-            self.batch,
-            self.stages,
-            about=checkpoints.header(config, stage.name, None),
-            seed=config["seed"],
-            epochs=epochs,
-            limit=limit,
-            extract_batch=config["extract_batch"],
-            workers=config["workers"],
-            device=self.device,
+            lambda rpn: self.optimiser(rpn, len(batches) * epochs, self.stages.proposals_rate),
+            checkpoints.header(config, stage.name, None),
+            seed,
         )
-        keep = KeepBest(score, folder / "best.ckpt", self.stages.validate_every, self.stages.patience, initial=False, name="proposal recall")
+        score = recall_on(val) if len(val) else None
+        keep = KeepBest(score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall")
         trainer = self.trainer(stage, epochs, keep)
+        loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
         self.fit(trainer, module, loader, folder)
         return self.best_of(trainer)
 
@@ -227,17 +246,21 @@ class Training:
         split = Split(self.catalogue, "val", distractors=False)
 
         def score(module: Any) -> float:
-            describe = Describer(
-                module.network,
-                batch_size=self.config["extract_batch"],
-                workers=self.config["workers"],
-                device=self.device,
-                precision=self.config["evaluation_precision"],
-                progress=False,
-            )
+            describe = self.describer(module.network)
             return split.evaluate(describe).metrics["mAP"]
 
         return score
+
+    def describer(self, network: Network) -> Describer:
+        """What describes photographs with a network while it changes: nothing is cached."""
+        return Describer(
+            network,
+            batch_size=self.config["extract_batch"],
+            workers=self.config["workers"],
+            device=self.device,
+            precision=self.config["evaluation_precision"],
+            progress=False,
+        )
 
     @staticmethod
     def best_of(trainer: pl.Trainer) -> float | None:

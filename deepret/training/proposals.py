@@ -1,0 +1,101 @@
+"""The proposal stage: the RPN learns boxes over cached maps; all else stands still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from deepret.benchmarks.proposals import recall
+from deepret.data.sampler import Draw
+from deepret.models.network import Network
+from deepret.models.regions.rpn import RPN
+from deepret.training.map_cache import Cached
+from deepret.training.ranking import Steps, reseed
+
+
+class Proposals(pl.LightningModule):
+    """Trains the RPN of a network by its own losses.
+
+    Args:
+        network: whose regions learn; nothing else does.
+        steps: makes optimiser and schedule.
+        about: what checkpoints say of themselves.
+        seed: seed of the run's random numbers.
+    """
+
+    def __init__(self, network: Network, steps: Steps, about: dict[str, Any], seed: int = 0) -> None:
+        super().__init__()
+        self.network = network
+        self.steps = steps
+        self.about = about
+        self.seed = seed
+        self.rpn.is_trained.fill_(True)
+
+    @property
+    def rpn(self) -> RPN:
+        """What learns."""
+        return cast(RPN, self.network.regions)
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser of the RPN, and the schedule that follows each step."""
+        optimizer, schedule = self.steps(self.rpn)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_train_epoch_start(self) -> None:
+        """Begins an epoch with random numbers that depend on (seed, epoch, rank) only."""
+        reseed(self.seed, self.current_epoch, self.global_rank, 2)
+
+    def training_step(self, batch: tuple[Tensor, list[Tensor]], _: int) -> Tensor:
+        """The RPN's losses on maps (B, C, H, W)."""
+        maps, boxes = batch
+        losses = self.rpn.loss(maps.float(), boxes)
+        total = torch.stack(list(losses.values())).sum()
+        self.log("loss", total.detach(), prog_bar=True, batch_size=len(maps))
+        self.log_dict({name: value.detach() for name, value in losses.items()}, batch_size=len(maps))
+        return total
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what the checkpoint says of itself."""
+        checkpoint["deepret"] = self.about
+
+
+class CachedMaps(Dataset[tuple[Tensor, Tensor]]):
+    """Cached maps by the sampler's draws."""
+
+    def __init__(self, cached: Cached) -> None:
+        self.cached = cached
+
+    def __getitem__(self, draw: Draw) -> tuple[Tensor, Tensor]:
+        return self.cached.maps[draw.index], self.cached.boxes[draw.index]
+
+
+def stacked(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[Tensor]]:
+    """Maps of one shape → (B, C, H, W), and their boxes."""
+    return torch.stack([maps for maps, _ in items]), [boxes for _, boxes in items]
+
+
+def map_loader(cached: Cached, batches: Any) -> DataLoader[Any]:
+    """A loader of (maps, boxes) over cached maps; they lie in memory, so it needs no workers."""
+    return DataLoader(CachedMaps(cached), batch_sampler=batches, collate_fn=stacked)  # type: ignore[arg-type]
+
+
+def recall_on(cached: Cached) -> Callable[[Proposals], float]:
+    """Scores a module by the share of boxes that its proposals find at IoU 0.7."""
+
+    @torch.inference_mode()
+    def score(module: Proposals) -> float:
+        found = [proposals_of(module.rpn, maps.to(module.device)) for maps in cached.maps]
+        return recall(found, cached.boxes)
+
+    return score
+
+
+@torch.inference_mode()
+def proposals_of(rpn: RPN, maps: Tensor) -> Tensor:
+    """The proposals (n, 4) on one image's maps (C, H, W), in cells, on the CPU."""
+    return rpn.proposals(maps[None].float())[0].cpu()
