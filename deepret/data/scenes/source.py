@@ -1,0 +1,116 @@
+"""The data part ``data=scenes``: rendered landmarks, made on first use and kept."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, NonNegativeInt
+
+from deepret.data.catalogue import Catalogue
+from deepret.data.photographs import view_catalogue
+from deepret.data.scenes.plan import Recipe
+from deepret.data.scenes.render import render
+from deepret.data.scenes.store import folder_of, keep
+from deepret.errors import UserError
+
+
+class Scenes:
+    """Rendered landmarks: procedural buildings in streets, under changing view, light and weather.
+
+    The classes of train, val and test are different buildings, and so are those that stand around; only kits of parts
+    (a masonry, a window, a roof) are shared, within a split. Distractors show other buildings of the test split's kits,
+    or a street or park without any.
+
+    Args:
+        train_classes: landmarks to learn on.
+        val_classes: landmarks to choose the best checkpoint on.
+        test_classes: landmarks for the last word.
+        images_per_class: pictures of each.
+        distractors: pictures that show none of them.
+        size: larger side in pixels.
+        noise: share of the train pictures filed under a wrong label; half show another class, half none.
+        seed: of the buildings and the pictures.
+        split: which split is scored.
+        views: a folder of unlabelled photographs, each a class of its own in training; null for none.
+        view_share: their share of each batch's classes.
+        cache: where the pictures are kept.
+
+    Raises:
+        UserError: noise without a second class that could be mistaken; pictures of which nothing would be left.
+    """
+
+    def __init__(
+        self,
+        train_classes: Annotated[int, Field(ge=2)] = 40,
+        val_classes: Annotated[int, Field(ge=1)] = 8,
+        test_classes: Annotated[int, Field(ge=1)] = 20,
+        images_per_class: Annotated[int, Field(ge=2, le=1000)] = 10,
+        distractors: NonNegativeInt = 100,
+        size: Annotated[int, Field(ge=48, le=2048)] = 288,
+        noise: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        seed: NonNegativeInt = 0,
+        split: Literal["test", "val"] = "test",
+        views: str | None = None,
+        view_share: Annotated[float, Field(ge=0, le=1)] = 0.4,
+        cache: str = "~/.cache/deepret",
+    ) -> None:
+        _at_least("train_classes", train_classes, 2, "a triplet needs a second class")
+        _at_least("val_classes", val_classes, 1, "the best checkpoint is chosen on val")
+        _at_least("test_classes", test_classes, 1, "the score comes from test")
+        _at_least("images_per_class", images_per_class, 2, "nothing can be compared with a single image")
+        _at_least("size", size, 48, "smaller buildings show nothing")
+        if not 0 <= noise <= 1:
+            raise UserError(f"data.noise={noise}: it is a share of the train images, from 0 to 1.")
+        if distractors < 0:
+            raise UserError(f"data.distractors={distractors}: give 0 or more.")
+        self.recipe = Recipe(
+            train_classes, val_classes, test_classes, images_per_class, distractors, size, float(noise), seed
+        )
+        self.views = views
+        self.view_share = view_share
+        self.cache = Path(cache).expanduser()
+
+    def folder(self) -> Path:
+        """The set's folder, rendered now if it is not there yet.
+
+        Raises:
+            UserError: nothing can be written below ``cache``.
+        """
+        return keep(folder_of(vars(self.recipe), self.cache / "scenes"), lambda part: render(self.recipe, part))
+
+    def load(self) -> Catalogue:
+        """The catalogue of all pictures, with the boxes of all buildings, each picture's own first.
+
+        Raises:
+            UserError: nothing can be written below ``cache``.
+        """
+        folder = self.folder()
+        images = truth(folder)["images"]
+        found = Catalogue(
+            folder,
+            paths=[r["path"] for r in images],
+            labels=[r["label"] for r in images],
+            splits=[r["split"] for r in images],
+            sizes=[(r["size"][0], r["size"][1]) for r in images],
+            boxes=[[(b[0], b[1], b[2], b[3]) for b in r["boxes"]] for r in images],
+            views=[False] * len(images),
+        )
+        return found if self.views is None else found.joined(view_catalogue(Path(self.views), False, self.cache))
+
+
+def _at_least(name: str, value: int, least: int, why: str) -> None:
+    if value < least:
+        raise UserError(f"data.{name}={value}: give {least} or more; {why}.")
+
+
+def truth(folder: Path) -> dict[str, Any]:
+    """What scenes.json says: the recipe, each class's reference, and of each picture what it really shows.
+
+    A picture has ``buildings`` and their ``boxes``, ``own`` (which of them it is of, or null), ``shows`` (the true
+    label), ``homography`` (3 × 3, from its pixels to those of its building's reference, both counted from the border),
+    ``azimuth`` and ``elevation`` in degrees, and ``visible``, the share of its own building that is seen.
+    """
+    found: dict[str, Any] = json.loads((folder / "scenes.json").read_text(encoding="utf-8"))
+    return found
