@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 from deepret.errors import UserError
+
+# Threads that wait for work sleep: workers that decode, and other people's programs, need the core meanwhile.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PROGRAMS = {
     "train": "trains a network and scores it before and after",

@@ -53,7 +53,10 @@ class KeepBest(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Scores, and keeps what is better."""
-        done = trainer.current_epoch  # already counted
+        done = trainer.current_epoch + 1
+        figures = trainer.callback_metrics
+        line = ", ".join(f"{k} {float(figures[k]):.3g}" for k in ("loss", "images/s") if k in figures)
+        print(f"  epoch {done} of {trainer.max_epochs}: {line}", flush=True)
         if done % self.every == 0 or done == trainer.max_epochs:
             self._look(trainer, module, done)
 
@@ -62,7 +65,7 @@ class KeepBest(pl.Callback):
         if value is not None:
             for logger in trainer.loggers:
                 logger.log_metrics({self.name: value, "epoch": max(epoch - 1, 0)}, step=trainer.global_step)
-            print(f"  epoch {epoch}: {self.name} {value:.4f}", flush=True)
+            print(f"  {self.name} {value:.4f}" + (" before the first step" if epoch == 0 else ""), flush=True)
         if value is None or value > self.best:
             self.best, self.best_epoch, self.worse = -math.inf if value is None else value, epoch, 0
             if trainer.is_global_zero:

@@ -40,8 +40,8 @@ class _Gather(torch.autograd.Function):
 def gather(rows: Tensor) -> Tensor:
     """Rows (n, …) of each rank → rows (world · n, …) of all, in the order of the ranks, with their gradient.
 
-    Each rank computes the loss L of the whole batch; backward sums ∂L/∂row over the ranks, which is world · ∂L/∂row, and
-    the division by the world that averages gradients across ranks makes that the gradient of one process exactly.
+    Each rank computes the loss L of the whole batch; backward sums ∂L/∂row over the ranks, which is world · ∂L/∂row,
+    and the division by the world that averages gradients across ranks makes that the gradient of one process exactly.
 
     Args:
         rows: as many on each rank.

@@ -51,7 +51,7 @@ class Ranking(pl.LightningModule):
         self.steps = steps
         self.about = about
         self.seed = seed
-        self._since = time.perf_counter()
+        self._since, self._seen = 0.0, 0
 
     def configure_optimizers(self) -> Any:
         """The optimiser, and the schedule that follows each step."""
@@ -61,7 +61,7 @@ class Ranking(pl.LightningModule):
     def on_train_epoch_start(self) -> None:
         """Begins an epoch with random numbers that depend on (seed, epoch, rank) only."""
         reseed(self.seed, self.current_epoch, self.global_rank)
-        self._since = time.perf_counter()
+        self._since, self._seen = time.perf_counter(), 0
 
     def codes(self, batch: Batch) -> Tensor:
         """The codes (b, D) of a batch in several one-shape parts, in the sampler's order."""
@@ -80,9 +80,8 @@ class Ranking(pl.LightningModule):
         statistics = getattr(self.loss, "statistics", None)
         if statistics is not None:
             self.log_dict({k: v for k, v in statistics(codes.detach()[rows], codes.detach(), positives, negatives).items()})
-        now = time.perf_counter()
-        self.log("images/s", len(labels) / max(now - self._since, 1e-6), prog_bar=True)
-        self._since = now
+        self._seen += len(labels)
+        self.log("images/s", self._seen / (time.perf_counter() - self._since), prog_bar=True)
         return loss
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 def cosine(optimizer: torch.optim.Optimizer, steps: int, warm_up: Share = 0.1, floor: Share = 0.05) -> LambdaLR:
     """Rises to the full rate in a line, then falls along half a cosine.
 
-    With u the first ``warm_up`` of the steps: (t + 1) / u for t < u, then f + (1 − f) · ½ (1 + cos(π (t − u) / (T − u))).
+    With u the first ``warm_up`` of the steps: (t + 1) / u for t < u, then f + (1 − f) ½ (1 + cos(π (t − u) / (T − u))).
 
     Args:
         optimizer: whose rate it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 
+FIRST = "1-ranking"
 MAPS_A_BATCH = 8
 
 
@@ -50,9 +52,9 @@ def plan(config: dict[str, Any]) -> list[Stage]:
     """The stages that a configuration asks for: one, or three where the regions are learned proposals."""
     stages: StageSettings = build(config["stages"])
     if not getattr(locate(config["regions"]["_target_"]), "trained", False):
-        return [Stage("1-ranking", "ranking", stages.ranking, False)]
+        return [Stage(FIRST, "ranking", stages.ranking, False)]
     return [
-        Stage("1-ranking", "ranking", stages.ranking, True),
+        Stage(FIRST, "ranking", stages.ranking, True),
         Stage("2-proposals", "proposals", stages.proposals, False),
         Stage("3-ranking", "ranking", stages.refinement, False, stages.refinement_rate),
     ]
@@ -109,7 +111,7 @@ class Training:
         if path is None:
             return self.network
         found = checkpoints.load(path)
-        first = stage == "1-ranking" and found["deepret"]["config"]["regions"] != self.config["regions"]
+        first = stage == FIRST and found["deepret"]["config"]["regions"] != self.config["regions"]
         network = build_network(self.config, weights=False, regions=self.config["first_regions"] if first else None)
         load_state(network, checkpoints.network_state(found), str(path), optional=("regions.",))
         return network
@@ -149,8 +151,8 @@ class Training:
     def propose(self, stage: Stage, network: Network) -> float | None:
         """The proposal stage, over cached maps; gives the best recall on val, where there are boxes."""
         config, folder, seed = self.config, self.run.folder / stage.name, self.config["seed"]
-        describe = self.describer(network)
-        known = build(config["boxes"]).boxes(self.catalogue, describe)
+        ranker = self.network_of(FIRST, self.run.folder / FIRST / "best.ckpt")
+        known = build(config["boxes"]).boxes(self.catalogue, self.describer(ranker))
 
         def cached(split: str, variants: int) -> Cached:
             rows = [i for i, s in enumerate(self.catalogue.splits) if s == split and known[i] and not self.catalogue.views[i]]
@@ -208,7 +210,8 @@ class Training:
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
         callbacks: list[pl.Callback] = [*self.averages(stage), keep, SaveState(state), Watch()]
         node = {**self.config["trainer"], "max_epochs": epochs}
-        if node.get("enable_progress_bar", True):
+        node["enable_progress_bar"] = node["enable_progress_bar"] and sys.stderr.isatty()
+        if node["enable_progress_bar"]:
             callbacks.append(TQDMProgressBar(refresh_rate=1, leave=True))
         made: pl.Trainer = build(
             node,

@@ -16,9 +16,9 @@ from deepret.training.mining.all import Selection
 class SemiHard:
     """Takes, for each anchor and positive, the negatives that are farther than the positive, but not by the margin.
 
-    d(q, d⁺) < d(q, d⁻) < d(q, d⁺) + m, d squared distances. The hardest negatives, nearer than the positive, are left out:
-    they are often mislabelled, and can make all codes collapse into one. A pair without any such negative counts for
-    nothing.
+    d(q, d⁺) < d(q, d⁻) < d(q, d⁺) + m, d squared distances. The hardest negatives, nearer than the positive, are left
+    out: they are often mislabelled, and can make all codes collapse into one. A pair without a semi-hard negative
+    counts for nothing.
 
     Args:
         margin: m, the loss's.
