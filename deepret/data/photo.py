@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+import numpy.typing as npt
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from deepret.errors import UserError
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the upright photograph, half-open."""
 
-MAX_PIXELS = 400_000_000
-"""Larger files are refused: decoded, they would take more than a gigabyte."""
-_TURNED = {5, 6, 7, 8}
+MAX_PIXELS = 178_956_970
+"""Larger files are refused, by Pillow's own limit: decoded, they would take more than half a gigabyte."""
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""EXIF orientation → what makes the image upright; 5 to 8 exchange width and height."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +52,14 @@ def open_photo(path: Path | str, max_side: int | None = None) -> Image.Image:
 
     Args:
         path: the file.
-        max_side: larger side that is wanted in the end; a large JPEG is decoded at the smallest scale (1, ½, ¼, ⅛) that is
-            still at least that large, which is several times faster.
+        max_side: larger side that is wanted in the end; a large JPEG is decoded at the smallest scale (1, ½, ¼, ⅛)
+            that is still at least that large, which is several times faster.
 
     Raises:
         UserError: the file is missing, broken, no image, or too large to decode.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with _opened(path) as image:
-                if max_side is not None and image.format == "JPEG":
-                    share = max_side / max(image.size)
-                    image.draft("RGB", tuple(int(np.ceil(n * share)) for n in image.size))
-                upright = ImageOps.exif_transpose(image)
-                return _rgb(upright)
-    except UserError:
-        raise
-    except Exception as error:  # Pillow's readers raise nearly anything on broken files
-        raise UserError(f"{path}: cannot be read as an image ({reason(error)}); replace it or take it out.") from None
+    with _explained(path):
+        return decode(path, max_side)
 
 
 def upright_size(path: Path | str) -> tuple[int, int]:
@@ -65,54 +68,128 @@ def upright_size(path: Path | str) -> tuple[int, int]:
     Raises:
         UserError: the file is missing, or no image.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with _opened(path) as image:
-                width, height = image.size
-                return (height, width) if image.getexif().get(0x0112) in _TURNED else (width, height)
-    except UserError:
-        raise
-    except Exception as error:
-        raise UserError(f"{path}: cannot be read as an image ({reason(error)}); replace it or take it out.") from None
+    with _explained(path):
+        return header_size(path)
+
+
+def decode(path: Path | str, max_side: int | None = None) -> Image.Image:
+    """``open_photo``, with the reader's own exceptions."""
+    with _QUIET, _opened(path) as image:
+        if max_side is not None and image.format in ("JPEG", "MPO"):
+            larger = max(image.size)
+            image.draft(None, (-(-image.width * max_side // larger), -(-image.height * max_side // larger)))
+        turn = _turn(image)
+        image.load()
+        upright = _rgb(image)
+        return upright if turn is None else upright.transpose(turn)
+
+
+def header_size(path: Path | str) -> tuple[int, int]:
+    """``upright_size``, with the reader's own exceptions."""
+    with _QUIET, _opened(path) as image:
+        if image.format == "TIFF":  # whether its size is upright already depends on Pillow's version
+            width, height = image.tag_v2[256], image.tag_v2[257]
+            turn = _TURNS.get(image.tag_v2.get(_ORIENTATION, 1))
+        else:
+            width, height = image.size
+            turn = _turn(image)
+        return (height, width) if turn in [_TURNS[i] for i in (5, 6, 7, 8)] else (width, height)
 
 
 def reason(error: Exception) -> str:
     """Why a file could not be read, in a few words."""
     if isinstance(error, FileNotFoundError):
         return "there is no such file"
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "it is no image"
+    if isinstance(error, UnidentifiedImageError):
+        return "it is no image that Pillow knows"
+    if isinstance(error, Image.DecompressionBombError):
+        return f"it has more than {MAX_PIXELS:,} pixels"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _opened(path: Path | str) -> Image.Image:
+@contextmanager
+def _explained(path: Path | str) -> Iterator[None]:
+    """Whatever goes wrong with a file becomes one message."""
+    try:
+        yield
+    except Exception as error:  # Pillow's readers raise nearly anything on broken files
+        why = "the file is empty" if Path(path).is_file() and not Path(path).stat().st_size else reason(error)
+        raise UserError(f"{path}: cannot be read as an image ({why}); replace it or take it out.") from None
+
+
+def _opened(path: Path | str) -> Any:
     image = Image.open(path)
     if image.width * image.height > MAX_PIXELS:
         image.close()
-        raise UserError(f"{path}: {image.width} × {image.height} pixels are more than {MAX_PIXELS:,}; make it smaller.")
+        raise Image.DecompressionBombError
     return image
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+class _Quiet:
+    """Silences warnings while any thread is inside; ``warnings.catch_warnings`` leaves them off where two overlap."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.inside = 0
+        self.caught = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                self.caught = warnings.catch_warnings()
+                self.caught.__enter__()
+                warnings.simplefilter("ignore")
+            self.inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.caught.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
+
+
+def _turn(image: Any) -> Image.Transpose | None:
+    """What makes an image upright, by the EXIF before its pixels; None where it is, or where the EXIF is damaged."""
+    if image.format == "TIFF":  # Pillow turns these itself while it loads them
+        return None
+    try:
+        # Of the base class: that of PNG would decode the whole file to look for EXIF behind the pixels.
+        return _TURNS.get(Image.Image.getexif(image).get(_ORIENTATION, 1))
+    except Exception:
+        return None
+
+
+def _rgb(image: Any) -> Image.Image:
     """Any of Pillow's modes as RGB."""
     if image.mode.startswith(("I", "F")):
         image = Image.fromarray(_eight_bits(np.asarray(image)))
-    if image.mode in ("LA", "PA", "RGBA", "RGBa", "La") or "transparency" in image.info:
+    if image.mode == "LAB":
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        image = ImageCms.profileToProfile(image, *profiles, outputMode="RGB")
+    if image.mode in ("LA", "PA", "RGBA", "RGBa") or "transparency" in image.info:
         colour = image.convert("RGBA")
         white = Image.new("RGBA", colour.size, "white")
-        return Image.alpha_composite(white, colour).convert("RGB")
-    return image.convert("RGB")
+        image = Image.alpha_composite(white, colour)
+    found: Image.Image = image.convert("RGB")
+    return found
 
 
-def _eight_bits(values: np.ndarray) -> np.ndarray:
-    """Grey values of 16 or 32 bits, whole or not, as 0…255: by the range of 16 bits, or by their own where they exceed it."""
-    numbers = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
+def _eight_bits(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Grey values of 16 or 32 bits, whole or not, as 0…255.
+
+    The scale is the first that holds them all, so that pictures of one kind keep one scale: 0…1 for fractions, 0…255
+    (eight bits in a wider file), 0…65535, and else their own range.
+    """
+    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(numbers.min()), float(numbers.max())
-    if values.dtype.kind == "f" and low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= 255 and values.dtype.kind == "f":
-        low, high = 0.0, 255.0
-    elif low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
-    return cast(np.ndarray, np.clip((numbers - low) * (255.0 / max(high - low, 1e-12)) + 0.5, 0, 255).astype(np.uint8))
+    scales = [1.0, 255.0, 65535.0] if values.dtype.kind == "f" else [255.0, 65535.0]
+    fitting = [scale for scale in scales if low >= 0 and high <= scale]
+    if fitting:
+        low, high = 0.0, fitting[0]
+    eight: npt.NDArray[np.uint8] = np.floor((numbers - low) * (255.0 / max(high - low, 1e-12)) + 0.5).astype(np.uint8)
+    return eight
