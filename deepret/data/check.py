@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import PIL
 from tqdm import tqdm
 
-from deepret.data.photo import open_photo, reason, upright_size
-from deepret.errors import UserError
+from deepret.data.photo import MAX_PIXELS, decode, header_size, reason
 
-IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".ppm", ".pgm", ".jp2", ".avif", ".heic"}
+IMAGES = tuple(
+    f".{ending}"
+    for ending in "jpg jpeg jpe jfif png webp bmp tif tiff gif ppm pgm jp2 tga avif heic heif".split()  # noqa: SIM905
+)
 """Endings of files that count as photographs where a folder is read without a list."""
 MIN_SIDE = 16
+"""Shorter sides, in pixels, show nothing."""
 MAX_ASPECT = 20
+"""Longer strips become nothing but rounding once their larger side is resized."""
+RULES = f"{PIL.__version__} {MIN_SIDE} {MAX_ASPECT} {MAX_PIXELS}"
+"""What a verdict depends on beside the file: another Pillow may read what this one cannot."""
 
-Seen = tuple[int, int, str]
-"""Width, height, and what is wrong (empty where nothing is)."""
+
+class Seen(NamedTuple):
+    """Width and height of an upright photograph in pixels, and what is wrong with it (empty where nothing is)."""
+
+    width: int
+    height: int
+    wrong: str
 
 
-def look(path: Path) -> Seen:
-    """Size of the upright photograph, and why it cannot be used, if so: the whole file is decoded, small."""
+def look(path: Path) -> tuple[Seen, bool]:
+    """What a file is, decoded in full but small, and whether that holds until the file changes."""
     try:
-        width, height = upright_size(path)
+        if path.stat().st_size == 0:
+            return Seen(0, 0, "the file is empty"), True
+        width, height = header_size(path)
+        size = f"{width:,} × {height:,} pixels"
         if min(width, height) < MIN_SIDE:
-            return width, height, f"{width} × {height} pixels: smaller than {MIN_SIDE} on a side"
+            return Seen(width, height, f"{size}: a side is shorter than {MIN_SIDE}"), True
         if max(width, height) > MAX_ASPECT * min(width, height):
-            return width, height, f"{width} × {height} pixels: longer than {MAX_ASPECT} times its width"
-        open_photo(path, max_side=32)
-    except (UserError, OSError) as error:
-        if path.is_file() and path.stat().st_size == 0:
-            return 0, 0, "the file is empty"
-        text = reason(error)
-        return 0, 0, text.partition("(")[2].rpartition(")")[0] or text
-    return width, height, ""
+            return Seen(width, height, f"{size}: one side is more than {MAX_ASPECT} times the other"), True
+        decode(path, max_side=32)
+    except Exception as error:  # a disk or a memory that fails may work next time
+        return Seen(0, 0, reason(error)), getattr(error, "errno", None) is None and not isinstance(error, MemoryError)
+    return Seen(width, height, ""), True
 
 
 def look_at_all(root: Path, paths: Sequence[str], cache: Path | None) -> list[Seen]:
@@ -48,50 +63,67 @@ def look_at_all(root: Path, paths: Sequence[str], cache: Path | None) -> list[Se
         paths: files in it.
         cache: folder for what was found, or None.
     """
-    kept = None if cache is None else cache / "checked" / f"{sha256(str(root.resolve()).encode()).hexdigest()[:16]}.json"
+    kept = None
+    if cache is not None:
+        kept = cache / "checked" / f"{sha256(os.fsencode(root.resolve())).hexdigest()[:16]}.json"
     known = _read(kept)
-    found: dict[str, Seen] = {}
-    todo = []
-    for path in paths:
-        key = _key(root / path)
-        if key in known:
-            width, height, wrong = known[key]
-            found[path] = (width, height, wrong)
-        else:
-            todo.append((path, key))
-    if todo:
-        with ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2)) as pool:
-            seen = pool.map(lambda item: look(root / item[0]), todo)
-            for (path, key), what in zip(todo, tqdm(seen, "checking files", len(todo), disable=None, leave=False), strict=True):
-                found[path] = known[key] = what
-        _write(kept, known)
-    return [found[path] for path in paths]
+    stamps = {path: _stamp(root / path) for path in paths}
+    todo = [path for path, stamp in stamps.items() if known.get(path, [None])[0] != stamp]
+    fresh: dict[str, Seen] = {}
+    pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2))
+    try:
+        looked = pool.map(look, [root / path for path in todo])
+        bar = tqdm(looked, "checking files", len(todo), unit=" files", disable=None if todo else True, leave=False)
+        for path, (seen, lasting) in zip(todo, bar, strict=True):
+            fresh[path] = seen
+            if lasting:
+                known[path] = [stamps[path], *seen]
+    finally:
+        pool.shutdown(cancel_futures=True)  # Ctrl-C waits for the files at hand, not for all
+        if fresh:
+            _write(kept, known)
+    return [fresh[path] if path in fresh else Seen(*known[path][1:]) for path in paths]
 
 
-def _key(path: Path) -> str:
+def report(text: str) -> None:
+    """Tells the user of something that was mended by leaving it out; of several processes the first one speaks."""
+    if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0:
+        warnings.warn(text, stacklevel=2)
+
+
+def first(names: Iterable[str], count: int = 5) -> str:
+    """The first of many, in one line."""
+    names = list(names)
+    return ", ".join(names[:count]) + (" …" if len(names) > count else "")
+
+
+def _stamp(path: Path) -> list[int]:
     try:
         stat = path.stat()
     except OSError:
-        return f"{path}|missing"
-    return f"{path}|{stat.st_size}|{stat.st_mtime_ns}"
+        return [-1, -1]
+    return [stat.st_size, stat.st_mtime_ns]
 
 
-def _read(kept: Path | None) -> dict[str, Seen]:
+def _read(kept: Path | None) -> dict[str, list[Any]]:
+    """Path → [[bytes, time of change], width, height, wrong]; empty where it was found by other rules."""
     try:
-        found = json.loads(kept.read_text()) if kept is not None else {}
-        return {key: (int(w), int(h), str(wrong)) for key, (w, h, wrong) in found.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        found = json.loads(kept.read_text(encoding="utf-8")) if kept is not None else {}
+        entries = found["seen"].items() if found.get("rules") == RULES else ()
+        return {path: [[int(s) for s in e[0]], int(e[1]), int(e[2]), str(e[3])] for path, e in entries}
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return {}
 
 
-def _write(kept: Path | None, known: dict[str, Seen]) -> None:
+def _write(kept: Path | None, known: dict[str, list[Any]]) -> None:
     """Keeps what was found; where that fails, files are looked at again next time."""
     if kept is None:
         return
     part = kept.with_name(f"{kept.name}.{os.getpid()}")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known))
+        part.write_text(json.dumps({"rules": RULES, "seen": known}), encoding="utf-8")
         os.replace(part, kept)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
