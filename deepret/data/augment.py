@@ -2,50 +2,66 @@
 
 from __future__ import annotations
 
-import io
 import math
-from typing import Annotated
+from typing import Annotated, cast
 
 import cv2
 import numpy as np
 import torch
 from numpy.random import Generator
-from PIL import Image, ImageEnhance, ImageFilter
+from numpy.typing import NDArray
+from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
+from deepret.data.photo import Box
+
+Pixels = NDArray[np.uint8]
+"""(h, w, 3), RGB."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
+Area = Annotated[float, Field(gt=0, le=1)]
+
+LUMA = (0.299, 0.587, 0.114)
+INNER = 1.5
+"""A view's crop is resized to so many times the view's sides before it is turned, so that turning skips no pixel."""
 
 
 class Augmentation:
     """Crops, recolours and blurs; what comes out depends on the image and the random numbers given, on nothing else.
 
-    A labelled photograph is cropped a little, to the aspect of the shape that it is resized to, so nothing is squeezed. An
-    unlabelled one, whose views have to teach what stays the same, is also turned in perspective and cropped far more.
+    A labelled photograph is cropped a little, as near as that allows to the aspect of the shape that it is resized to.
+    An unlabelled one, whose views have to teach what stays the same, is turned in perspective and changed far more.
 
     Args:
         crop_area: share of a labelled photograph's area that its crop keeps at least.
-        zoom: share of the size down to which a labelled image is drawn smaller, by a multiple; 1 keeps the size.
+        zoom: share of the size down to which a labelled image is drawn smaller; 1 keeps the size.
         flip: how often an image is mirrored; landmarks have a left and a right, so not by default.
-        colour: strength of the changes of brightness, contrast and saturation.
+        colour: strength of the changes of light and colour.
         grey: how often an image loses its colours.
         blur: how often an image is blurred.
-        view_area: share of an unlabelled photograph's area that a view keeps at least.
-        view_perspective: how far the corners of a view move, as a share of its sides.
-        view_colour: strength of the changes of colour in a view.
+        view_area: share of an unlabelled photograph's area that a view's crop keeps at least, before its corners move.
+        view_perspective: how far each corner of a view moves inward at most, as a share of the crop's sides.
+        view_colour: strength of the changes of light and colour in a view.
+        view_grey: how often a view loses its colours.
+        view_blur: how often a view is blurred.
+        view_jpeg: how often a view is compressed badly.
     """
 
     def __init__(
         self,
-        crop_area: Annotated[float, Field(gt=0, le=1)] = 0.95,
-        zoom: Annotated[float, Field(gt=0, le=1)] = 1.0,
+        crop_area: Area = 0.95,
+        zoom: Area = 1.0,
         flip: Share = 0.0,
         colour: Share = 0.3,
         grey: Share = 0.1,
         blur: Share = 0.1,
-        view_area: Annotated[float, Field(gt=0, le=1)] = 0.35,
+        view_area: Area = 0.35,
         view_perspective: Annotated[float, Field(ge=0, lt=0.5)] = 0.18,
         view_colour: Share = 0.5,
+        view_grey: Share = 0.2,
+        view_blur: Share = 0.3,
+        view_jpeg: Share = 0.3,
     ) -> None:
         self.crop_area = crop_area
         self.zoom = zoom
@@ -56,6 +72,9 @@ class Augmentation:
         self.view_area = view_area
         self.view_perspective = view_perspective
         self.view_colour = view_colour
+        self.view_grey = view_grey
+        self.view_blur = view_blur
+        self.view_jpeg = view_jpeg
 
     def __call__(self, image: Image.Image, size: int, multiple: int, view: bool, random: Generator) -> Tensor:
         """An augmented image as uint8 (3, h, w).
@@ -67,44 +86,36 @@ class Augmentation:
             view: whether it is a view of an unlabelled photograph.
             random: the random numbers to use.
         """
-        if view:
-            made = self._perspective(image, size, multiple, random)
-            made = recolour(made, self.view_colour, random)
-            if random.random() < 0.3:
-                made = _jpeg(made, int(random.integers(30, 80)))
-        else:
-            size = round(size * random.uniform(self.zoom, 1))
-            made = self._crop(image, size, multiple, random)
-            made = recolour(made, self.colour, random)
+        made = self._view(image, size, multiple, random) if view else self._labelled(image, size, multiple, random)
         if random.random() < self.flip:
-            made = made.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        if random.random() < self.grey * (2 if view else 1):
-            made = made.convert("L").convert("RGB")
-        if random.random() < self.blur * (3 if view else 1):
-            made = made.filter(ImageFilter.GaussianBlur(random.uniform(0.3, 2.0 if view else 1.2)))
-        return torch.from_numpy(np.array(made)).permute(2, 0, 1).contiguous()
+            made = made[:, ::-1]
+        return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
 
-    def _crop(self, image: Image.Image, size: int, multiple: int, random: Generator) -> Image.Image:
+    def _labelled(self, image: Image.Image, size: int, multiple: int, random: Generator) -> Pixels:
+        size = round(size * random.uniform(self.zoom, 1))
         height, width = rounded_shape(image.width, image.height, size, multiple)
         box = crop_box(image.width, image.height, width / height, self.crop_area, random)
-        return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+        made = np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
+        made = recolour(made, self.colour, random)
+        if random.random() < self.grey:
+            made = without_colour(made)
+        if random.random() < self.blur:
+            made = blurred(made, random.uniform(0.3, 1.2))
+        return made
 
-    def _perspective(self, image: Image.Image, size: int, multiple: int, random: Generator) -> Image.Image:
-        """A view: a crop of random size and place, its corners moved inward, so that it shows the photograph alone."""
+    def _view(self, image: Image.Image, size: int, multiple: int, random: Generator) -> Pixels:
         height, width = rounded_shape(image.width, image.height, size, multiple)
         box = crop_box(image.width, image.height, width / height, self.view_area, random)
-        x0, y0, x1, y1 = box
-        corners = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
-        inward = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)]) * (x1 - x0, y1 - y0)
-        corners = corners + inward * random.uniform(0, self.view_perspective, (4, 2))
-        shrink = max(1.0, min((x1 - x0) / width, (y1 - y0) / height) / 1.5)
-        if shrink > 1.3:  # a warp alone would skip pixels
-            image = image.resize((round(image.width / shrink), round(image.height / shrink)), Image.Resampling.BILINEAR)
-            corners = corners / shrink
-        target = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
-        matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
-        warped = cv2.warpPerspective(np.asarray(image), matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        return Image.fromarray(warped)
+        corners = random.uniform(0, self.view_perspective, (4, 2))
+        made = in_perspective(image, box, corners, width, height)
+        made = recolour(made, self.view_colour, random)
+        if random.random() < self.view_grey:
+            made = without_colour(made)
+        if random.random() < self.view_blur:
+            made = blurred(made, random.uniform(0.3, 2.0))
+        if random.random() < self.view_jpeg:
+            made = badly_compressed(made, int(random.integers(30, 80)))
+        return made
 
 
 def rounded_shape(width: int, height: int, size: int, multiple: int) -> tuple[int, int]:
@@ -114,10 +125,11 @@ def rounded_shape(width: int, height: int, size: int, multiple: int) -> tuple[in
     return next(sides), next(sides)
 
 
-def crop_box(width: int, height: int, aspect: float, area: float, random: Generator) -> tuple[float, float, float, float]:
-    """A random box (x0, y0, x1, y1) inside a photograph, of the aspect (width / height) that is wanted.
+def crop_box(width: int, height: int, aspect: float, area: float, random: Generator) -> Box:
+    """A random box inside a photograph that keeps a share a of its area, a drawn evenly from ``area`` to 1.
 
-    It keeps at least ``area`` of the photograph; where no box of that aspect can, it is the largest one of that aspect.
+    Of the boxes of that area it has the aspect (width / height) nearest to the one that is wanted: exactly that one
+    where such a box fits into the photograph, else a side of the photograph in full.
 
     Args:
         width: of the photograph in pixels.
@@ -126,23 +138,67 @@ def crop_box(width: int, height: int, aspect: float, area: float, random: Genera
         area: least share of the photograph's area.
         random: the random numbers to use.
     """
-    widest = min(width, height * aspect)
-    largest = widest * widest / aspect / (width * height)
-    kept = random.uniform(min(area, largest), largest)
-    w = min(math.sqrt(kept * width * height * aspect), widest)
-    h = min(w / aspect, height)
-    x0, y0 = random.uniform(0, 1) * (width - w), random.uniform(0, 1) * (height - h)
-    return x0, y0, min(x0 + w, width), min(y0 + h, height)
+    kept = random.uniform(area, 1)
+    across = min(max(math.sqrt(kept * aspect * height / width), kept), 1.0)
+    down = min(kept / across, 1.0)
+    x0, y0 = random.random() * (1 - across) * width, random.random() * (1 - down) * height
+    return x0, y0, min(x0 + across * width, width), min(y0 + down * height, height)
 
 
-def recolour(image: Image.Image, strength: float, random: Generator) -> Image.Image:
-    """Changes brightness, contrast and saturation, each by a factor from 1 − strength to 1 + strength."""
-    for change in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
-        image = change(image).enhance(random.uniform(1 - strength, 1 + strength))
-    return image
+def in_perspective(image: Image.Image, box: Box, corners: NDArray[np.float64], width: int, height: int) -> Pixels:
+    """A crop whose corners are moved inward, then pulled to the corners of (height, width): never a pixel beyond it.
+
+    Args:
+        image: the photograph.
+        box: the crop.
+        corners: (4, 2) how far the upper left, upper right, lower right and lower left move, in x and y, as shares of
+            the crop's sides, each below ½.
+        width: of the result in pixels.
+        height: of the result in pixels.
+    """
+    w = max(1, round(min(INNER * width, box[2] - box[0])))
+    h = max(1, round(min(INNER * height, box[3] - box[1])))
+    crop = np.asarray(image.resize((w, h), Image.Resampling.BILINEAR, box=box))
+    square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64)
+    places = (square + corners * (1 - 2 * square)) * (w, h)
+    # Both are counted from the border, and OpenCV counts from the middle of the first pixel.
+    matrix = cv2.getPerspectiveTransform(
+        (places - 0.5).astype(np.float32), (square * (width, height) - 0.5).astype(np.float32)
+    )
+    turned = cv2.warpPerspective(crop, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cast(Pixels, turned)
 
 
-def _jpeg(image: Image.Image, quality: int) -> Image.Image:
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=quality)
-    return Image.open(buffer).convert("RGB")
+def recolour(pixels: Pixels, strength: float, random: Generator) -> Pixels:
+    """Changes brightness, contrast, saturation and, a third as much, the colour of the light.
+
+    Each by a factor from 1 − strength to 1 + strength: x → clip(c (b l x − m) + m), m the mean grey of b x, then its
+    distance from its own grey times the saturation.
+    """
+    if strength == 0:
+        return pixels
+    brightness, contrast, saturation = random.uniform(1 - strength, 1 + strength, 3)
+    light = random.uniform(1 - strength / 3, 1 + strength / 3, 3)
+    mean = brightness * float(np.dot(cv2.mean(pixels)[:3], LUMA))
+    ramp = np.arange(256)[:, None] * (brightness * light)
+    table = (contrast * (ramp - mean) + mean + 0.5).clip(0, 255).astype(np.uint8)
+    lit = cv2.LUT(pixels, table.reshape(1, 256, 3))
+    mixing = saturation * np.eye(3) + (1 - saturation) * np.array(LUMA)
+    return cast(Pixels, cv2.transform(lit, mixing))
+
+
+def without_colour(pixels: Pixels) -> Pixels:
+    """The grey of each pixel in all three channels."""
+    return cast(Pixels, cv2.cvtColor(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB))
+
+
+def blurred(pixels: Pixels, sigma: float) -> Pixels:
+    """A Gaussian blur; sigma in pixels."""
+    return cast(Pixels, cv2.GaussianBlur(pixels, (0, 0), sigma))
+
+
+def badly_compressed(pixels: Pixels, quality: int) -> Pixels:
+    """What JPEG of a low quality (1…100) leaves of an image."""
+    _, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    decoded = cast(Pixels, cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return cast(Pixels, cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from torch import Tensor
 
 from deepret.data.photo import Box, Photo
+from deepret.errors import UserError
 
 SPLITS = ("train", "val", "test", "gallery", "query", "distractor")
 
@@ -39,6 +41,11 @@ class Catalogue:
     boxes: list[list[Box]]
     views: list[bool]
 
+    def __post_init__(self) -> None:
+        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self) if f.name != "root"}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"the columns of a catalogue have one length, not {lengths}")
+
     def __len__(self) -> int:
         return len(self.paths)
 
@@ -56,6 +63,24 @@ class Catalogue:
         """The catalogue of some splits."""
         return self.subset(i for i, split in enumerate(self.splits) if split in splits)
 
+    def require(self, split: str) -> None:
+        """Makes sure that a split has photographs; for test, pairs of query and gallery count too.
+
+        Raises:
+            UserError: it has none.
+        """
+        there = set(self.splits)
+        if split in there or (split == "test" and {"query", "gallery"} <= there):
+            return
+        counts = ", ".join(f"{s} ({self.splits.count(s):,})" for s in SPLITS if s in there) or "none at all"
+        remedy = (
+            f"give some classes split={split} in images.csv"
+            if (self.root / "images.csv").is_file()
+            else f"give data.{split}_share and enough sub-folders, or an images.csv that says which are for {split}"
+        )
+        pairs = ", or photographs split=query and split=gallery" if split == "test" else ""
+        raise UserError(f"{self.root}: no photograph is for {split} (there are: {counts}); {remedy}{pairs}.")
+
     def label_ids(self) -> Tensor:
         """The labels as numbers (n,) int64, in the order of their names; −1 for none."""
         number = {label: i for i, label in enumerate(sorted({label for label in self.labels if label}))}
@@ -63,30 +88,44 @@ class Catalogue:
 
     def joined(self, other: Catalogue) -> Catalogue:
         """This catalogue's rows, then another's."""
-        columns = {f.name: [*getattr(self, f.name), *getattr(other, f.name)] for f in fields(self) if f.name not in ("root", "paths")}
+        names = [f.name for f in fields(self) if f.name not in ("root", "paths")]
+        columns = {name: [*getattr(self, name), *getattr(other, name)] for name in names}
         paths = other.paths if other.root == self.root else [str(other.root / path) for path in other.paths]
         return Catalogue(self.root, paths=[*self.paths, *paths], **columns)
 
     def fingerprint(self) -> str:
-        """A digest of what the catalogue says and of each file's size."""
+        """A digest of what the catalogue says and of each file's size and time of change."""
         digest = hashlib.sha256()
         for i, path in enumerate(self.paths):
-            file = self.photo(i).path
-            row = (path, self.labels[i], self.splits[i], self.boxes[i], file.stat().st_size if file.is_file() else -1)
-            digest.update(repr(row).encode())
+            try:
+                stat = os.stat(self.photo(i).path)
+                file = (stat.st_size, stat.st_mtime_ns)
+            except OSError:
+                file = (-1, -1)
+            row = (path, self.labels[i], self.splits[i], self.sizes[i], self.boxes[i], self.views[i], file)
+            digest.update(repr(row).encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     def csv(self) -> str:
-        """The catalogue as ``images.csv`` has it: path, label, split, and the first box where any is known."""
+        """The catalogue as ``images.csv`` has it: path, label, split, and its own box where any is known.
+
+        Unlabelled photographs that are classes of their own are not in it: they come from a folder, not from a list.
+        """
         boxed = any(self.boxes)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", "label", "split", *(["x0", "y0", "x1", "y1"] if boxed else [])])
-        for path, label, split, boxes in zip(self.paths, self.labels, self.splits, self.boxes, strict=True):
-            box = [f"{v:g}" for v in boxes[0]] if boxes else [""] * 4
-            writer.writerow([path, label, split, *(box if boxed else [])])
+        for i, path in enumerate(self.paths):
+            if not self.views[i]:
+                box = [f"{v:.10g}" for v in self.boxes[i][0]] if self.boxes[i] else [""] * 4
+                writer.writerow([path, self.labels[i], self.splits[i], *(box if boxed else [])])
         return text.getvalue()
 
     def write_csv(self, path: Path) -> None:
-        """Writes ``images.csv``."""
-        path.write_text(self.csv(), encoding="utf-8")
+        """Writes ``images.csv``, whole or not at all."""
+        part = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            part.write_text(self.csv(), encoding="utf-8", errors="surrogateescape")
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""A folder of photographs: what is in it, and which of its files can be used."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+
+from deepret.data.catalogue import Catalogue
+from deepret.data.check import IMAGES, first, look_at_all, report
+from deepret.data.listing import Row
+from deepret.errors import UserError
+
+
+def check_folder(root: Path, key: str) -> None:
+    """Makes sure that a folder is there.
+
+    Raises:
+        UserError: it is not; with the closest name beside it.
+    """
+    if root.is_dir():
+        return
+    if root.exists():
+        raise UserError(f"{key}={root}: that is a file; name the folder that it is in.")
+    try:
+        beside = [p.name for p in root.parent.iterdir() if p.is_dir()]
+    except OSError:
+        beside = []
+    near = difflib.get_close_matches(root.name, beside, n=1)
+    raise UserError(
+        f"{key}={root}: there is no such folder" + (f"; did you mean {root.parent / near[0]}?" if near else ".")
+    )
+
+
+def images_below(folder: Path) -> list[Path]:
+    """The files below a folder whose ending says that they are images, in order; none that is hidden."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def sound(root: Path, rows: list[Row], strict: bool, cache: Path | None) -> Catalogue:
+    """The catalogue of the rows whose files can be used.
+
+    Raises:
+        UserError: a box outside its photograph; with ``strict``, a file that cannot be used; no file that can.
+    """
+    seen = look_at_all(root, [row.path for row in rows], cache)
+    broken = [f"{row.path} ({what.wrong})" for row, what in zip(rows, seen, strict=True) if what.wrong]
+    if broken:
+        text = f"{root}: {len(broken):,} of {len(rows):,} files cannot be used"
+        if strict or len(broken) == len(rows):
+            remedy = "data.strict=false leaves them out" if len(broken) < len(rows) else "there is nothing else in it"
+            raise UserError(f"{text}: {first(broken)}; mend or remove them ({remedy}).")
+        report(f"{text} and are left out: {first(broken)}")
+    kept = [(row, what) for row, what in zip(rows, seen, strict=True) if not what.wrong]
+    for row, (width, height, _) in kept:
+        for x0, y0, x1, y1 in row.boxes:
+            if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
+                raise UserError(
+                    f"{root / 'images.csv'}:{row.line}: the box {x0:g},{y0:g},{x1:g},{y1:g} leaves {row.path}, which "
+                    f"is {width} × {height} pixels when upright; mend it, or leave its four values empty."
+                )
+    return Catalogue(
+        root,
+        paths=[row.path for row, _ in kept],
+        labels=[row.label for row, _ in kept],
+        splits=[row.split for row, _ in kept],
+        sizes=[(what.width, what.height) for _, what in kept],
+        boxes=[row.boxes for row, _ in kept],
+        views=[False] * len(kept),
+    )
