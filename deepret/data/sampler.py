@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
-
 from torch import Tensor
 
+from deepret.data.draws import Deck, counted
+from deepret.data.draws import Draw as Draw
 from deepret.errors import UserError
-
-
-class Draw(NamedTuple):
-    """One image of a batch.
-
-    Args:
-        index: row of the catalogue.
-        epoch: epoch it is drawn in.
-        draw: how often the epoch has drawn it before; with (seed, epoch, index) it decides the augmentation.
-    """
-
-    index: int
-    epoch: int
-    draw: int
 
 
 class PKBatches:
     """P classes × K images a batch, P = batch_size / K, of which each rank takes an equal, contiguous share.
 
     The whole batch depends on (seed, epoch, step) alone, so any number of ranks trains on the same batches. Classes are
-    drawn without replacement until all have been drawn, and so are the images of a class; a class of fewer than K images
-    gives some of them again, augmented otherwise. Of the P classes, ``round(view_share · P)`` are unlabelled photographs,
-    each K times.
+    dealt without replacement until all have been drawn, and so are the images of a class; a class of fewer than K
+    images gives some of them again, augmented otherwise. Of the P classes, ``round(view_share · P)`` are unlabelled
+    photographs, each K times.
 
     Args:
-        labels: (n,) int64, the class of each row.
+        labels: (n,) int64, the class of each row; rows below zero are in none and never drawn.
         views: (n,) bool, whether a row is an unlabelled photograph that is a class of its own.
         batch_size: images a batch, over all ranks.
         images_per_class: K.
@@ -63,34 +50,44 @@ class PKBatches:
         world: int = 1,
         rows: Tensor | None = None,
     ) -> None:
-        if batch_size % images_per_class:
-            raise UserError(f"batch.images={batch_size}: not a multiple of batch.images_per_class={images_per_class}.")
-        if batch_size % world:
-            raise UserError(f"batch.images={batch_size}: does not divide among {world} processes.")
+        check_sizes(batch_size, images_per_class, world)
         index = np.arange(len(labels)) if rows is None else rows.numpy()
         names, is_view = labels.numpy(), views.numpy().astype(bool)
-        self.classes = [index[(names == c) & ~is_view] for c in np.unique(names[~is_view])]
-        self.photographs = [index[[i]] for i in np.flatnonzero(is_view)]
+        self.classes = grouped(index[~is_view], names[~is_view])
+        self.photographs = index[is_view]
         count = batch_size // images_per_class
-        mixed = bool(self.classes and self.photographs)
-        self.view_classes = round(view_share * count) if mixed else (0 if self.classes else count)
-        for kind, there, wanted in (
-            ("classes in train", len(self.classes), count - self.view_classes),
-            ("unlabelled photographs", len(self.photographs), self.view_classes),
-        ):
-            if there < wanted:
-                raise UserError(
-                    f"batch.images={batch_size} at {images_per_class} a class needs {wanted} {kind}, and there are {there}: "
-                    f"take batch.images={max(there, 1) * images_per_class} at most, or more images a class."
-                )
-        if count < 2:
-            raise UserError(f"batch.images={batch_size}: a batch needs two classes at least; take more images or fewer a class.")
-        self.images_per_class = images_per_class
+        mixed = bool(self.classes) and len(self.photographs) > 0
+        share = view_share if mixed else 0.0 if self.classes else 1.0
+        self.view_classes = round(share * count)
         self.labelled_classes = count - self.view_classes
+        self._check_classes(batch_size, images_per_class, share)
+        self.images_per_class = images_per_class
         self.batches = batches
         self.seed = seed
         self.epoch = 0
         self.share = slice(rank * batch_size // world, (rank + 1) * batch_size // world)
+
+    def _check_classes(self, batch_size: int, images_per_class: int, share: float) -> None:
+        """Makes sure that there are as many classes as a batch needs.
+
+        Raises:
+            UserError: there are not; with the largest batch that there are enough for.
+        """
+        there = (len(self.classes), len(self.photographs))
+        if there[0] >= self.labelled_classes and there[1] >= self.view_classes:
+            return
+        fits = [
+            p for p in range(2, sum(there) + 1) if p - round(share * p) <= there[0] and round(share * p) <= there[1]
+        ]
+        mixed = (
+            f", {self.view_classes} of them unlabelled photographs (data.view_share={share:g})" if all(there) else ""
+        )
+        remedy = f"take at most batch.images={fits[-1] * images_per_class}, or " if fits else ""
+        raise UserError(
+            f"batch.images={batch_size}, batch.images_per_class={images_per_class}: a batch holds "
+            f"{self.labelled_classes + self.view_classes} classes{mixed}, and there are {there[0]:,} labelled classes "
+            f"in train and {there[1]:,} unlabelled photographs; {remedy}give more classes."
+        )
 
     def set_epoch(self, epoch: int) -> None:
         """The epoch that the next iteration draws."""
@@ -101,40 +98,20 @@ class PKBatches:
 
     def __iter__(self) -> Iterator[list[Draw]]:
         random = np.random.default_rng((self.seed, self.epoch, 1))
-        order, view_order = _endless(len(self.classes), random), _endless(len(self.photographs), random)
-        images = [_endless(len(c), random) for c in self.classes]
-        drawn: dict[int, int] = {}
+        classes, photographs = Deck(len(self.classes), random), Deck(len(self.photographs), random)
+        images = [Deck(len(rows), random) for rows in self.classes]
+        drawn: Counter[int] = Counter()
         for _ in range(self.batches):
-            batch = []
-            for number in _distinct(order, self.labelled_classes):
-                batch += [self.classes[number][next(images[number])] for _ in range(self.images_per_class)]
-            for number in _distinct(view_order, self.view_classes):
-                batch += [self.photographs[number][0]] * self.images_per_class
-            draws = []
-            for row in map(int, batch):
-                draws.append(Draw(row, self.epoch, drawn.get(row, 0)))
-                drawn[row] = drawn.get(row, 0) + 1
-            yield draws[self.share]
-
-
-def _endless(count: int, random: np.random.Generator) -> Iterator[int]:
-    """0…count − 1 in random order, again and again."""
-    while count:
-        yield from random.permutation(count).tolist()
-
-
-def _distinct(numbers: Iterator[int], count: int) -> list[int]:
-    """The next ``count`` numbers that differ: where one order ends inside a batch, the next begins with others."""
-    found: list[int] = []
-    while len(found) < count:
-        number = next(numbers)
-        if number not in found:
-            found.append(number)
-    return found
+            batch: list[int] = []
+            for number in classes.deal(self.labelled_classes):
+                batch += self.classes[number][images[number].deal(self.images_per_class)].tolist()
+            for number in photographs.deal(self.view_classes):
+                batch += [int(self.photographs[number])] * self.images_per_class
+            yield counted(batch, self.epoch, drawn)[self.share]
 
 
 class TripletBatches:
-    """Batches of whole mined triplets, drawn as q, d⁺, d⁻, q, d⁺, d⁻, …
+    """Batches of whole mined triplets: q, d⁺, d⁻, q, d⁺, d⁻, …, of which each rank takes an equal, contiguous share.
 
     Args:
         batch_size: images a batch, over all ranks; a third of it are triplets, rounded down to a multiple of ``world``.
@@ -150,11 +127,14 @@ class TripletBatches:
     def __init__(self, batch_size: int, batches: int, seed: int, rank: int = 0, world: int = 1) -> None:
         self.count = batch_size // 3 // world * world
         if self.count < 1:
-            raise UserError(f"batch.images={batch_size}: gives each of {world} processes less than one triplet of 3 images.")
+            raise UserError(
+                f"batch.images={batch_size}: {world} processes need a triplet of 3 images each; take at least "
+                f"batch.images={3 * world}."
+            )
         self.batches = batches
         self.seed = seed
         self.epoch = 0
-        self.share = slice(rank * self.count // world, (rank + 1) * self.count // world)
+        self.share = slice(3 * (rank * self.count // world), 3 * ((rank + 1) * self.count // world))
         self.triplets: Tensor | None = None
 
     def set_triplets(self, triplets: Tensor) -> None:
@@ -164,7 +144,9 @@ class TripletBatches:
             UserError: there is none.
         """
         if len(triplets) == 0:
-            raise UserError("mining=pool found no triplet with a loss: the margin is met everywhere; raise loss.margin or stop.")
+            raise UserError(
+                "mining=pool found no triplet with a loss: the margin is met everywhere; raise loss.margin, or stop."
+            )
         self.triplets = triplets
 
     def set_epoch(self, epoch: int) -> None:
@@ -175,16 +157,40 @@ class TripletBatches:
         return self.batches
 
     def __iter__(self) -> Iterator[list[Draw]]:
-        assert self.triplets is not None, "set_triplets comes first"
-        random = np.random.default_rng((self.seed, self.epoch, 3))
-        order = _endless(len(self.triplets), random)
-        drawn: dict[int, int] = {}
+        if self.triplets is None:
+            raise RuntimeError("set_triplets comes before the first batch")
+        triplets = self.triplets.numpy()
+        deck = Deck(len(triplets), np.random.default_rng((self.seed, self.epoch, 3)))
+        drawn: Counter[int] = Counter()
         for _ in range(self.batches):
-            draws = []
-            for number in [next(order) for _ in range(self.count)]:
-                for row in self.triplets[number].tolist():
-                    draws.append(Draw(row, self.epoch, drawn.get(row, 0)))
-                    drawn[row] = drawn.get(row, 0) + 1
-            yield draws[self.share.start * 3 : self.share.stop * 3]
+            yield counted(triplets[deck.deal(self.count)].flatten().tolist(), self.epoch, drawn)[self.share]
 
 
+def check_sizes(batch_size: int, images_per_class: int, world: int) -> None:
+    """Makes sure that a batch divides into classes of K images, and among the processes.
+
+    Raises:
+        UserError: it does not, or it holds a single class.
+    """
+    if batch_size % images_per_class:
+        raise UserError(
+            f"batch.images={batch_size} is no multiple of batch.images_per_class={images_per_class}; take "
+            f"batch.images={max(2, round(batch_size / images_per_class)) * images_per_class}."
+        )
+    if batch_size % world:
+        raise UserError(
+            f"batch.images={batch_size} does not divide among {world} processes; take a multiple of {world}."
+        )
+    if batch_size // images_per_class < 2:
+        raise UserError(
+            f"batch.images={batch_size}, batch.images_per_class={images_per_class}: a batch needs two classes at "
+            f"least; take batch.images={2 * images_per_class}."
+        )
+
+
+def grouped(index: np.ndarray, names: np.ndarray) -> list[np.ndarray]:
+    """The rows of each class, in the order of the classes' numbers; none below zero."""
+    order = np.argsort(names, kind="stable")
+    order = order[names[order] >= 0]
+    starts = np.flatnonzero(np.diff(names[order])) + 1
+    return np.split(index[order], starts) if len(order) else []
