@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from deepret.data.catalogue import Catalogue
+from deepret.data.draws import Draw
 from deepret.data.photo import Photo, open_photo, upright_size
-from deepret.data.sampler import Draw
+from deepret.errors import UserError
 
 if TYPE_CHECKING:
     from deepret.data.augment import Augmentation
     from deepret.models.inputs import Input
+
+T = TypeVar("T", covariant=True)
 
 
 @dataclass
@@ -41,6 +46,36 @@ class Batch:
         return Batch([p.pin_memory() for p in self.parts], self.order, self.index, self.labels)
 
 
+class Loader(DataLoader[T]):
+    """PyTorch's loader with decoding workers of one thread each; it takes no random number from its caller.
+
+    A mistake that a worker meets, such as a file that has vanished, arrives as the one message that it is.
+    """
+
+    def __init__(self, dataset: Any, *, workers: int, pin: bool = False, **settings: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "This DataLoader will create"
+            )  # more workers than cores: the user's choice
+            super().__init__(
+                dataset,
+                num_workers=workers,
+                pin_memory=pin and torch.cuda.is_available(),
+                worker_init_fn=single_thread,
+                generator=torch.Generator(),
+                **settings,
+            )
+
+    def __iter__(self) -> Iterator[T]:  # type: ignore[override]
+        try:
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)  # from 3.12 on, of every fork
+                batches = super().__iter__()
+            yield from batches
+        except UserError as error:
+            raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
+
+
 class TrainImages(Dataset[tuple[Tensor, int, int]]):
     """Draws of the sampler → augmented images; what one becomes depends on (seed, epoch, image, draw) alone."""
 
@@ -56,7 +91,8 @@ class TrainImages(Dataset[tuple[Tensor, int, int]]):
         image = open_photo(self.catalogue.photo(draw.index).path, max_side=2 * self.size)
         random = np.random.default_rng((self.seed, draw.epoch, draw.index, draw.draw))
         view = self.catalogue.views[draw.index]
-        return self.augmentation(image, self.size, self.multiple, view, random), draw.index, int(self.labels[draw.index])
+        made = self.augmentation(image, self.size, self.multiple, view, random)
+        return made, draw.index, int(self.labels[draw.index])
 
 
 def in_parts(items: Sequence[tuple[Tensor, int, int]]) -> Batch:
@@ -92,22 +128,17 @@ def train_loader(
         augmentation: what training does to an image.
         batches: iterable of lists of ``Draw``, with a length.
         workers: processes that decode; 0 decodes in this one.
-        pin: whether batches lie in pinned memory.
+        pin: whether batches lie in pinned memory, where there is a GPU.
         seed: of the augmentation.
     """
-    return DataLoader(
-        TrainImages(catalogue, size, multiple, augmentation, seed),  # type: ignore[arg-type]
-        batch_sampler=batches,
-        collate_fn=in_parts,
-        num_workers=workers,
-        pin_memory=pin,
-        persistent_workers=workers > 0,
-        worker_init_fn=single_thread,
+    images = TrainImages(catalogue, size, multiple, augmentation, seed)
+    return Loader(
+        images, workers=workers, pin=pin, batch_sampler=batches, collate_fn=in_parts, persistent_workers=workers > 0
     )
 
 
-class Photographs(Dataset[tuple[Tensor, int]]):
-    """Photographs as the network's input has them."""
+class InputImages(Dataset[tuple[Tensor, int]]):
+    """Photographs as the network's input has them, each with its position."""
 
     def __init__(self, photos: Sequence[Photo], tensor: Callable[[Photo], Tensor]) -> None:
         self.photos = photos
@@ -143,17 +174,10 @@ def photo_loader(
         shapes.setdefault(input.shape(width, height, photo.box), []).append(i)
     batches = [rows[k : k + batch_size] for _, rows in sorted(shapes.items()) for k in range(0, len(rows), batch_size)]
     batches.sort(key=len, reverse=True)  # full batches first: ranks get equal work
-    return DataLoader(
-        Photographs(photos, input.tensor),
-        batch_sampler=batches[rank::world],
-        num_workers=workers,
-        worker_init_fn=single_thread,
-    )
+    return Loader(InputImages(photos, input.tensor), workers=workers, batch_sampler=batches[rank::world])
 
 
 def single_thread(_: int) -> None:
     """Keeps a worker to one core: there are several of them."""
-    import cv2
-
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
