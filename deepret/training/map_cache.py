@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.random import Generator
 from PIL import Image
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 from tqdm import tqdm
 
-from deepret.data.augment import rounded_shape
-from deepret.data.catalogue import Box, Catalogue
-from deepret.data.loading import single_thread
-from deepret.data.photo import open_photo
+from deepret.data.catalogue import Catalogue
+from deepret.data.loading import Batch, Loader, in_parts
+from deepret.data.photo import Box, open_photo
 from deepret.data.sampler import Draw
+from deepret.models.inputs import Input
 from deepret.models.network import Network
 from deepret.search.describe import evaluating
 
 VISIBLE = 0.5
 """A box of which a crop shows less than this share is no box of the crop."""
+AT_ONCE = 16
+"""Images whose maps are computed together, those of one shape in one batch."""
 
 
 @dataclass
@@ -41,14 +44,23 @@ class Cached:
 
 
 class Variants(Dataset[tuple[Tensor, Tensor]]):
-    """Photographs as the network's input has them, and varied ones: cropped at random and mirrored half the time."""
+    """Photographs as the network's input has them, and varied ones; what one becomes depends on (seed, row, variant).
 
-    def __init__(self, catalogue: Catalogue, boxes: list[list[Box]], variants: int, size: int, multiple: int, seed: int) -> None:
+    Args:
+        catalogue: n photographs.
+        boxes: of each, in pixels.
+        variants: copies of each; the first is the photograph as it is.
+        input: says what shape and size a photograph becomes.
+        seed: of the variation.
+    """
+
+    def __init__(
+        self, catalogue: Catalogue, boxes: Sequence[Sequence[Box]], variants: int, input: Input, seed: int
+    ) -> None:
         self.catalogue = catalogue
         self.boxes = boxes
         self.variants = variants
-        self.size = size
-        self.multiple = multiple
+        self.input = input
         self.seed = seed
 
     def __len__(self) -> int:
@@ -57,35 +69,45 @@ class Variants(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, item: int) -> tuple[Tensor, Tensor]:
         """An image (3, h, w) uint8 and its boxes (k, 4) as shares of its sides."""
         row, variant = divmod(item, self.variants)
-        image = open_photo(self.catalogue.photo(row).path, max_side=2 * self.size)
-        width, height = self.catalogue.sizes[row]
-        boxes = torch.tensor(self.boxes[row], dtype=torch.float32).reshape(-1, 4) / torch.tensor([width, height] * 2)
-        if variant:
-            image, boxes = vary(image, boxes, np.random.default_rng((self.seed, row, variant)))
-        h, w = rounded_shape(image.width, image.height, self.size, self.multiple)
+        photo, (width, height) = self.catalogue.photo(row), self.catalogue.sizes[row]
+        boxes = torch.tensor(self.boxes[row], dtype=torch.float32).reshape(-1, 4)
+        boxes = boxes / torch.tensor([width, height, width, height])
+        if variant == 0:
+            return self.input.tensor(photo), boxes
+        image = open_photo(photo.path, max_side=2 * self.input.size)
+        scale = width / image.width  # above one when it was decoded small
+        image, boxes = vary(image, boxes, np.random.default_rng((self.seed, row, variant)))
+        h, w = self.input.shape(round(scale * image.width), round(scale * image.height))
         pixels = np.array(image.resize((w, h), Image.Resampling.BILINEAR))
         return torch.from_numpy(pixels).permute(2, 0, 1).contiguous(), boxes
 
 
-def vary(image: Image.Image, boxes: Tensor, random: np.random.Generator) -> tuple[Image.Image, Tensor]:
+def vary(image: Image.Image, boxes: Tensor, random: Generator) -> tuple[Image.Image, Tensor]:
     """A random crop of 40 to 100 % of the area, mirrored half the time, and the boxes that it still shows.
 
     Args:
         image: the photograph.
         boxes: (k, 4) as shares of its sides.
         random: the random numbers to use.
+
+    Returns:
+        the crop, and boxes (j, 4) as shares of the crop's sides, clipped to it, in their order; those of which it shows
+        less than half are left out.
     """
-    side = np.sqrt(random.uniform(0.4, 1.0)) * np.exp(random.uniform(-0.15, 0.15, 2) * (1, -1))
-    w, h = np.minimum(side, 1.0)
-    x, y = random.uniform(0, 1 - w), random.uniform(0, 1 - h)
-    image = image.crop((round(x * image.width), round(y * image.height), round((x + w) * image.width), round((y + h) * image.height)))
-    moved = (boxes - torch.tensor([x, y, x, y], dtype=torch.float32)) / torch.tensor([w, h, w, h], dtype=torch.float32)
+    sides = np.sqrt(random.uniform(0.4, 1.0)) * np.exp(random.uniform(-0.15, 0.15) * np.array([1, -1]))
+    w, h = (max(1, round(min(side, 1.0) * whole)) for side, whole in zip(sides, image.size, strict=True))
+    x, y = (
+        int(random.integers(0, whole - part, endpoint=True)) for whole, part in zip(image.size, (w, h), strict=True)
+    )
+    image_size = torch.tensor([*image.size, *image.size])
+    moved = (boxes * image_size - torch.tensor([x, y, x, y])) / torch.tensor([w, h, w, h])
     clipped = moved.clamp(0, 1)
-    kept = area(clipped) >= VISIBLE * area(moved)
-    clipped = clipped[kept & (area(clipped) > 0)]
+    clipped = clipped[(area(clipped) > 0) & (area(clipped) >= VISIBLE * area(moved))]
+    image = image.crop((x, y, x + w, y + h))
     if random.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        clipped = torch.stack([1 - clipped[:, 2], clipped[:, 1], 1 - clipped[:, 0], clipped[:, 3]], dim=1)
+        x0, y0, x1, y1 = clipped.unbind(1)
+        clipped = torch.stack([1 - x1, y0, 1 - x0, y1], dim=1)
     return image, clipped
 
 
@@ -118,16 +140,29 @@ def cache_maps(
         device: where to compute.
         name: what the bar says.
     """
-    images = Variants(catalogue, boxes, variants, network.input.size, network.input.multiple, seed)
-    loader = DataLoader(images, batch_size=None, num_workers=workers, worker_init_fn=single_thread)
+    images = Variants(catalogue, boxes, variants, network.input, seed)
+    loader: Loader[tuple[Batch, list[Tensor]]] = Loader(
+        images, workers=workers, batch_size=AT_ONCE, collate_fn=_one_shape_each
+    )
     found = Cached([], [])
     network.to(device)
-    with evaluating(network):
-        for image, shares in tqdm(loader, name, disable=None, leave=False, unit=" images"):
-            maps = network.maps(image[None].to(device))[0]
-            found.maps.append(maps.half().cpu().clone())
-            found.boxes.append(shares * torch.tensor([maps.shape[2], maps.shape[1]] * 2))
+    with (
+        evaluating(network),
+        tqdm(total=len(images), desc=name, disable=None, leave=False, unit=" images") as bar,
+    ):
+        for batch, shares in loader:
+            maps = [m for part in batch.parts for m in network.maps(part.to(device)).half().cpu()]
+            for row, share in zip(batch.order.tolist(), shares, strict=True):
+                found.maps.append(maps[row].clone())  # a view would keep its whole batch in memory
+                height, width = maps[row].shape[1:]
+                found.boxes.append(share * torch.tensor([width, height, width, height]))
+            bar.update(len(shares))
     return found
+
+
+def _one_shape_each(items: list[tuple[Tensor, Tensor]]) -> tuple[Batch, list[Tensor]]:
+    """Images of several shapes → one part a shape, and the boxes of each image in the old order."""
+    return in_parts([(image, 0, 0) for image, _ in items]), [boxes for _, boxes in items]
 
 
 class ShapeBatches:
@@ -143,10 +178,10 @@ class ShapeBatches:
     def __init__(self, shapes: list[tuple[int, ...]], batch_size: int, seed: int, limit: int | None = None) -> None:
         self.groups: dict[tuple[int, ...], list[int]] = {}
         for i, shape in enumerate(shapes):
-            self.groups.setdefault(shape, []).append(i)
+            self.groups.setdefault(tuple(shape), []).append(i)
         self.batch_size = batch_size
         self.seed = seed
-        count = sum(-(-len(g) // batch_size) for g in self.groups.values())
+        count = sum(-(-len(group) // batch_size) for group in self.groups.values())
         self.count = count if limit is None else min(count, limit)
         self.epoch = 0
 
