@@ -53,6 +53,7 @@ def quiet() -> None:
 
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "wandb"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("always", category=UserWarning)
     warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning|wandb|torch")
     warnings.showwarning = lambda message, *_: print(f"warning: {message}", flush=True)  # type: ignore[assignment]
     os.environ.setdefault("WANDB_SILENT", "true")

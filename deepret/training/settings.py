@@ -67,6 +67,7 @@ PROGRAM: dict[str, Any] = {
     "threads": PositiveInt | None,
     "extract_batch": PositiveInt,
     "ema": Annotated[float, Field(gt=0, lt=1)] | None,
+    "dim": PositiveInt,
     "dims": PositiveInt | None,
     "evaluation_precision": Literal["32", "bf16"],
     "gallery": bool,

@@ -1,0 +1,156 @@
+"""Every mistake of a user: one message that names the value, its place and its mend; code 2, no traceback."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from urllib.error import URLError
+
+import pytest
+import torch
+from PIL import Image
+
+FAST = ["debug=fast", "trainer=cpu", "trainer.precision=32-true"]
+
+
+def photo(path: Path, size: tuple[int, int] = (64, 48)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.effect_noise(size, 60).convert("RGB").save(path)
+    return path
+
+
+def listed(root: Path, *lines: str, header: str = "path,label,split", files: bool = True) -> list[str]:
+    for line in lines:
+        if files:
+            photo(root / line.split(",")[0])
+    root.mkdir(exist_ok=True)
+    (root / "images.csv").write_text("\n".join([header, *lines]) + "\n")
+    return ["data=catalogue", f"data.root={root}"]
+
+
+GOOD = [f"{c}{i}.png,{c},{s}" for c, s in (("a", "train"), ("b", "train"), ("c", "train"), ("d", "train"), ("e", "test")) for i in range(3)]
+
+
+def checkpoint(path: Path, content: object) -> list[str]:
+    torch.save(content, path)
+    return [f"checkpoint={path}"]
+
+
+def written(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def unreachable(*args: object, **kwargs: object) -> None:
+    raise URLError("no network in tests")
+
+
+Case = tuple[str, Callable[[Path], list[str]], list[str]]
+CASES: dict[str, Case] = {
+    "unknown option": ("train", lambda t: ["loss=tripelt"], ["loss=tripelt", "triplet"]),
+    "unknown value": ("train", lambda t: ["loss.reduction=most"], ["loss.reduction='most'", "'active'"]),
+    "margin no number": ("train", lambda t: ["loss.margin=wide"], ["loss.margin='wide'", "number"]),
+    "unknown flag": ("train", lambda t: ["--fast"], ["--fast", "key=value"]),
+    "no data folder": ("train", lambda t: ["data=catalogue", f"data.root={t / 'nowhere'}"], ["nowhere", "no such folder"]),
+    "empty folder": ("train", lambda t: ["data=catalogue", f"data.root={(t / 'empty').mkdir() or t / 'empty'}"], ["empty", "no photograph"]),
+    "missing files": ("train", lambda t: listed(t / "p", "a.png,x,train", files=False), ["images.csv", "missing", "a.png"]),
+    "duplicate paths": ("train", lambda t: listed(t / "p", *GOOD, GOOD[0]), ["images.csv:17", "a0.png", "line 2"]),
+    "empty label": ("train", lambda t: listed(t / "p", "a.png,,train"), ["images.csv:2", "label", "data.views"]),
+    "all classes single": ("train", lambda t: listed(t / "p", "a.png,x,train", "b.png,y,train"), ["two images", "'x'"]),
+    "wrong column": ("train", lambda t: listed(t / "p", "a.png,x,train", header="path,lable,split"), ["lable", "'label'"]),
+    "missing column": ("train", lambda t: listed(t / "p", "a.png,x", header="path,label"), ["'split'", "missing"]),
+    "unknown split": ("train", lambda t: listed(t / "p", "a.png,x,trian"), ["images.csv:2", "trian"]),
+    "box outside": (
+        "train",
+        lambda t: listed(t / "p", "a.png,x,train,0,0,99,10", "b.png,x,train,,,,", header="path,label,split,x0,y0,x1,y1"),
+        ["images.csv:2", "99", "64 × 48"],
+    ),
+    "no test classes": (
+        "eval",
+        lambda t: [*listed(t / "p", *GOOD[:12]), "projection=none"],
+        ["test", "images.csv"],
+    ),
+    "strict and broken": (
+        "train",
+        lambda t: [*listed(t / "p", *GOOD), "data.strict=true", *([] if written(t / "p" / "a0.png", b"") else [])],
+        ["a0.png", "empty"],
+    ),
+    "no checkpoint": ("eval", lambda t: ["checkpoint=nowhere.ckpt"], ["nowhere.ckpt", "no such checkpoint"]),
+    "unreadable checkpoint": ("eval", lambda t: [f"checkpoint={written(t / 'x.ckpt', b'no')}"], ["x.ckpt", "no checkpoint that can be read"]),
+    "foreign checkpoint": ("eval", lambda t: checkpoint(t / "x.ckpt", {"state_dict": {}}), ["x.ckpt", "not written by deepret", "backbone.weights"]),
+    "older checkpoint": (
+        "eval",
+        lambda t: checkpoint(t / "x.ckpt", {"deepret": {"format": 0, "version": "0.0.1", "config": {}}, "state_dict": {}}),
+        ["format is 0", "0.0.1"],
+    ),
+    "weights that do not fit": (
+        "train",
+        lambda t: [f"backbone.weights={checkpoint(t / 'w.pth', {'conv.weight': torch.zeros(2)})[0].partition('=')[2]}"],
+        ["w.pth", "conv.weight"],
+    ),
+    "weights from the network": (
+        "train",
+        lambda t: ["backbone=resnet18", "backbone.pretrained=true"],
+        ["backbone.weights"],
+    ),
+    "resume nowhere": ("train", lambda t: [f"resume={t / 'nowhere'}"], ["nowhere", "no run"]),
+    "resume last of nothing": ("train", lambda t: ["resume=last"], ["resume=last", "no unfinished run"]),
+    "batch that does not divide": ("train", lambda t: ["batch.images=9"], ["batch.images=9", "batch.images_per_class=2"]),
+    "too few classes": ("train", lambda t: ["batch.images=64"], ["batch.images=64", "6"]),
+    "dims": ("eval", lambda t: ["dims=400"], ["dims=400", "16"]),
+    "projection too large": ("train", lambda t: ["projection.dim=4000"], ["projection.dim=4000", "1280"]),
+    "oxford5k without files": ("eval", lambda t: ["benchmark=oxford5k", f"benchmark.root={t / 'ox'}"], ["ox"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_message_and_no_traceback(program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str) -> None:
+    name, words, wanted = CASES[case]
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr(urllib.request, "urlopen", unreachable)
+    ended = program(name, *([] if case in ("unknown option",) else FAST if name == "train" else ["debug=fast"]), *words(tmp_path))
+    assert ended.code == 2, ended.out + ended.err
+    message = [line for line in ended.err.splitlines() if line.startswith("error:")]
+    assert len(message) == 1, ended.err
+    assert "Traceback" not in ended.err + ended.out
+    for part in wanted:
+        assert part in message[0], message[0]
+
+
+def test_broken_files_are_named_once_and_left_out(program, tmp_path: Path) -> None:
+    words = listed(tmp_path / "p", *GOOD)
+    root = tmp_path / "p"
+    written(root / "a0.png", b"")
+    written(root / "b0.png", b"this is no image")
+    whole = photo(root / "c0.png", (200, 200)).read_bytes()
+    written(root / "c0.png", whole[: len(whole) // 2])
+    photo(root / "d0.png", (1, 1))
+    photo(root / "e0.png", (20000, 4))
+    ended = program("train", *FAST, *words)
+    assert ended.code == 0, ended.err
+    text = [line for line in ended.out.splitlines() if "left out" in line]
+    assert len(text) == 1
+    for name in ("a0.png", "b0.png", "c0.png", "d0.png", "e0.png"):
+        assert name in text[0]
+    assert "8 train, 2 test" in ended.out
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import errno
+    import os
+
+    from deepret.errors import UserError
+    from deepret.training import checkpoint as checkpoints
+
+    path = tmp_path / "1-ranking" / "state.ckpt"
+    checkpoints.save({"good": torch.ones(3)}, path)
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"state\.ckpt.*the disk is full.*resume="):
+        checkpoints.save({"bad": torch.ones(3)}, path)
+    assert list(torch.load(path, weights_only=True)) == ["good"]
+    assert [p.name for p in path.parent.iterdir()] == ["state.ckpt"]

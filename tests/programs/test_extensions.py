@@ -1,0 +1,79 @@
+"""A new loss, region strategy and backbone: one class and one YAML each, from outside the package."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+CODE = '''
+import torch
+from torch import nn
+from typing import ClassVar
+from pydantic import PositiveFloat
+from deepret.models.types import Regions
+
+
+class Contrastive(nn.Module):
+    def __init__(self, margin: PositiveFloat = 0.7) -> None:
+        super().__init__()
+        self.margin = margin
+
+    def forward(self, anchors, references, positives, negatives, labels=None):
+        distances = torch.cdist(anchors, references)
+        near = distances[positives].square().mean()
+        return near + (self.margin - distances[negatives]).clamp(min=0).square().mean()
+
+
+class Halves(nn.Module):
+    trained: ClassVar[bool] = False
+
+    def forward(self, maps):
+        batch, _, height, width = maps.shape
+        half = [(0, 0, (width + 1) // 2, height), (width // 2, 0, width, height)]
+        return Regions(torch.tensor(half * batch), torch.arange(batch).repeat_interleave(2))
+
+
+class Patches(nn.Module):
+    channels = 24
+    stride = 16
+    nonnegative = True
+    mean = [0.5, 0.5, 0.5]
+    std = [0.25, 0.25, 0.25]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(3, 24, 16, stride=16)
+
+    def forward(self, images):
+        return self.layer(images).relu()
+'''
+
+
+@pytest.fixture
+def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "outside_parts.py").write_text(CODE)
+    for group, name, text in (
+        ("loss", "contrastive", "_target_: outside_parts.Contrastive\nmargin: 0.7\n"),
+        ("regions", "halves", "_target_: outside_parts.Halves\n"),
+        ("backbone", "patches", "_target_: outside_parts.Patches\n"),
+    ):
+        folder = tmp_path / "conf" / group
+        folder.mkdir(parents=True)
+        (folder / f"{name}.yaml").write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield tmp_path / "conf"
+    sys.modules.pop("outside_parts", None)
+
+
+def test_parts_from_outside_train_and_are_checked(program, outside: Path) -> None:
+    words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "loss=contrastive", "regions=halves", "backbone=patches")
+    flags = ("--config-dir", str(outside))
+    ended = program("train", *flags, *words)
+    assert ended.code == 0, ended.err
+    scored = program("eval", f"checkpoint={ended.json['checkpoint']}")
+    assert scored.json["mAP"] == ended.json["mAP"]
+    refused = program("train", *flags, *words, "loss.margin=far")
+    assert refused.code == 2
+    assert "loss.margin='far'" in refused.err

@@ -1,0 +1,86 @@
+"""A run that is killed and resumed ends with the weights of one that was left alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[2]
+RUN = ("debug=fast", "regions=rpn", "trainer=cpu", "trainer.precision=32-true", "threads=1", "optimizer.lr=0.001", "ema=0.9")
+
+
+def start(output: Path, cache: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *RUN, f"output={output}", f"cache={cache}", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=output.parent,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> dict:
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, out + err
+    return json.loads(out.strip().splitlines()[-1])
+
+
+def steps(output: Path) -> int:
+    return sum(file.read_text().count(",loss,") for file in output.glob("*/metrics.csv"))
+
+
+def weights(result: dict) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = torch.load(result["checkpoint"], weights_only=True)["state_dict"]
+    return found
+
+
+def killed_and_resumed(tmp_path: Path, cache: Path, words: tuple[str, ...], at: list[int], how: int = signal.SIGKILL) -> None:
+    left_alone = finish(start(tmp_path / "alone", cache, *words))
+    output = tmp_path / "killed"
+    output.mkdir()
+    process = start(output, cache, *words)
+    for step in at:
+        while steps(output) < step and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(how)
+        out, err = process.communicate(timeout=60)
+        if how == signal.SIGINT:
+            assert process.returncode == 130
+            assert "resume=" in err
+            assert "Traceback" not in err
+        process = start(output, cache, *words, "resume=last")
+    resumed = finish(process)
+    assert len(list(output.iterdir())) == 1
+    first, second = weights(left_alone), weights(resumed)
+    assert first.keys() == second.keys()
+    for key, value in first.items():
+        assert torch.equal(value, second[key]), key
+    assert resumed["mAP"] == left_alone["mAP"]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, cache: Path) -> None:
+    killed_and_resumed(tmp_path, cache, ("stages.steps=4", "stages.ranking=2", "stages.proposals=2"), [6])
+
+
+@pytest.mark.slow
+def test_control_c_says_how_to_go_on(tmp_path: Path, cache: Path) -> None:
+    killed_and_resumed(tmp_path, cache, ("stages.steps=4", "stages.ranking=2", "stages.proposals=1"), [5], signal.SIGINT)
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize("seed", range(4))
+def test_killed_anywhere(tmp_path: Path, cache: Path, seed: int) -> None:
+    """Three kills at random steps of a run of 6 · 4 + 3 · 8 + 6 · 2 steps, with W&B on."""
+    words = ("stages.steps=6", "stages.ranking=4", "stages.proposals=3", "stages.refinement=2", "logger=offline")
+    killed_and_resumed(tmp_path, cache, words, sorted(random.Random(seed).sample(range(1, 58), 3)))

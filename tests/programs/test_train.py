@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Photographs of seven coloured patterns, four of each, in folders by label."""
+    torch.manual_seed(0)
+    for label in range(7):
+        pattern = torch.randint(0, 256, (6, 6, 3), dtype=torch.uint8)
+        for number in range(4):
+            path = tmp_path / "photos" / f"thing{label}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image = Image.fromarray(pattern.numpy()).resize((72 + 4 * number, 64), Image.Resampling.NEAREST)
+            image.save(path)
+    return tmp_path / "photos"
+
+
+def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) -> None:
+    trained = program("train", *FAST, "regions=rpn", "gallery=true")
+    assert trained.code == 0, trained.err
+    result = trained.json
+    assert 0 <= result["mAP"] <= 1
+    assert result["benchmark"] == "split"
+    assert list(result["stages"]) == ["before training", "1-ranking", "3-ranking"]
+    run = Path(result["run"])
+    for stage in ("1-ranking", "2-proposals", "3-ranking"):
+        assert (run / stage / "best.ckpt").is_file()
+        assert not (run / stage / "state.ckpt").exists()
+    assert Image.open(run / "pictures" / "before_after.png").width > 200
+    with (run / "metrics.csv").open() as file:
+        names = {row["name"] for row in csv.DictReader(file)}
+    wanted = {"loss", "active triplets", "distance of positives", "distance of negatives", "val mAP", "images/s", "memory GB"}
+    assert wanted <= names
+    assert {"log loss", "box loss", "proposal recall"} <= names
+
+    for stage, figure in (("3-ranking", result["mAP"]), ("1-ranking", result["stages"]["1-ranking"])):
+        scored = program("eval", f"checkpoint={run / stage / 'best.ckpt'}")
+        assert scored.code == 0, scored.err
+        assert scored.json["mAP"] == figure
+    before = program("eval", "debug=fast")
+    assert before.json["mAP"] == result["stages"]["before training"]
+    small = program("eval", f"checkpoint={run / '1-ranking' / 'best.ckpt'}", "dims=4", "data.split=val", "input.scales=[1.0,0.5]")
+    assert small.code == 0, small.err
+    assert small.json["benchmark"] == "split (val)"
+
+
+def test_an_untrained_rpn_is_not_scored(program) -> None:
+    ended = program("eval", "debug=fast", "regions=rpn")
+    assert ended.code == 2
+    assert "untrained" in ended.err
+    assert "regions=grid" in ended.err
+
+
+COMPOSITIONS = [
+    ("regions=whole", "mining=semi_hard", "optimizer=sgd", "schedule=constant"),
+    ("mining=pool", "batch.images=9", "batch.images_per_class=3", "ema=0.5", "augmentation=none"),
+    ("projection=pca", "head=none"),
+    ("projection=none", "input=square"),
+    ("backbone=resnet18", "backbone.pretrained=false"),
+]
+
+
+@pytest.mark.parametrize("words", COMPOSITIONS, ids=" ".join)
+def test_compositions_train(program, words: tuple[str, ...]) -> None:
+    ended = program("train", *FAST, *words)
+    assert ended.code == 0, ended.err
+    assert 0 <= ended.json["mAP"] <= 1
+
+
+def test_caps_hold_in_every_stage(program) -> None:
+    ended = program("train", *FAST, "regions=rpn", "stages.ranking=3", "stages.proposals=3", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    assert ended.code == 0, ended.err
+    with (Path(ended.json["run"]) / "metrics.csv").open() as file:
+        steps = {(row["stage"], row["epoch"], row["step"]) for row in csv.DictReader(file) if row["name"] == "loss"}
+    assert steps == {("1-ranking", "0", "0"), ("2-proposals", "0", "0"), ("3-ranking", "0", "0")}
+
+
+def test_own_photographs_without_boxes_train_the_rpn(program, photos: Path) -> None:
+    words = ("data=catalogue", f"data.root={photos}", "regions=rpn")
+    refused = program("train", *FAST, *words, "boxes=given")
+    assert refused.code == 2
+    assert "boxes=response" in refused.err
+    ended = program("train", *FAST, *words, "boxes=response", f"data.views={photos / 'thing0'}")
+    assert ended.code == 0, ended.err
+    assert (Path(ended.json["run"]) / "images.csv").is_file()
+
+
+def test_views_alone_train_from_a_flat_folder(program, photos: Path) -> None:
+    ended = program("train", *FAST, "data=views", f"data.root={photos}")
+    assert ended.code == 0, ended.err
+    assert ended.json["mAP"] is None
+    assert Path(ended.json["checkpoint"]).is_file()
+
+
+def test_the_same_seed_gives_the_same_weights(program) -> None:
+    runs = [Path(program("train", *FAST, "stages.ranking=2").json["checkpoint"]) for _ in range(2)]
+    first, second = (torch.load(path, weights_only=True)["state_dict"] for path in runs)
+    assert all(torch.equal(first[key], second[key]) for key in first)
