@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import threading
 import warnings
 from collections.abc import Iterator
@@ -76,8 +78,8 @@ def decode(path: Path | str, max_side: int | None = None) -> Image.Image:
     """``open_photo``, with the reader's own exceptions."""
     with _QUIET, _opened(path) as image:
         if max_side is not None and image.format in ("JPEG", "MPO"):
-            larger = max(image.size)
-            image.draft(None, (-(-image.width * max_side // larger), -(-image.height * max_side // larger)))
+            # Pillow would hold both sides to what is asked: rounding of the shorter one must not forbid a scale.
+            image.draft(None, (max_side, 1) if image.width >= image.height else (1, max_side))
         turn = _turn(image)
         image.load()
         upright = _rgb(image)
@@ -131,6 +133,9 @@ class _Quiet:
     """Silences warnings while any thread is inside; ``warnings.catch_warnings`` leaves them off where two overlap."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         self.lock = threading.Lock()
         self.inside = 0
         self.caught = warnings.catch_warnings()
@@ -151,6 +156,9 @@ class _Quiet:
 
 
 _QUIET = _Quiet()
+if hasattr(os, "register_at_fork"):  # a worker must not inherit a lock that a thread was holding
+    os.register_at_fork(after_in_child=_QUIET.begin)
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # or errors go to stderr where nobody has set up logging
 
 
 def _turn(image: Any) -> Image.Transpose | None:
