@@ -1,0 +1,1 @@
+"""Losses: codes and who belongs together → one number."""
