@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from dataclasses import replace
@@ -103,7 +104,7 @@ def with_views(photographs: Catalogue, folder: Path) -> Catalogue:
     """
     made = []
     for i in tqdm(range(len(photographs)), "views for val", unit=" images", disable=None, leave=False):
-        made.append(_view(photographs.photo(i).path, folder))
+        made.append(_view(photographs.root, photographs.paths[i], folder))
     paths = [*(str(photographs.root / path) for path in photographs.paths), *map(str, made)]
     return Catalogue(
         photographs.root,
@@ -116,22 +117,26 @@ def with_views(photographs: Catalogue, folder: Path) -> Catalogue:
     )
 
 
-def _view(path: Path, folder: Path) -> Path:
-    stat = path.stat()
-    name = hashlib.sha256(os.fsencode(f"{path} {stat.st_size} {stat.st_mtime_ns} {VIEW_SIZE}")).hexdigest()[:24]
+def _view(root: Path, path: str, folder: Path) -> Path:
+    """The file of a photograph's one view, made now if need be; the view depends on the photograph and its name."""
+    augmentation = Augmentation()
+    stat = (root / path).stat()
+    source = (str(root / path), stat.st_size, stat.st_mtime_ns, VIEW_SIZE, vars(augmentation))
+    name = hashlib.sha256(os.fsencode(repr(source))).hexdigest()[:24]
     kept = folder.resolve() / f"{name}.jpg"
     if kept.is_file():
         return kept
-    image = open_photo(path, max_side=2 * VIEW_SIZE)
-    random = np.random.default_rng(int(name, 16))
-    pixels = Augmentation()(image, VIEW_SIZE, 1, True, random).permute(1, 2, 0).numpy()
+    image = open_photo(root / path, max_side=2 * VIEW_SIZE)
+    random = np.random.default_rng(list(os.fsencode(path)))
+    pixels = augmentation(image, VIEW_SIZE, 1, True, random).permute(1, 2, 0).numpy()
     part = kept.with_name(f"{name}.{os.getpid()}.part")
     try:
         kept.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(part, "JPEG", quality=95)
         os.replace(part, kept)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
         raise UserError(
             f"{folder}: views for val cannot be kept there ({error.strerror or error}); make room, give another folder "
             f"with cache=DIR, or take data.val_share=0."
