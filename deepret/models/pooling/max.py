@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import cycle
+
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,9 @@ class Max(nn.Module):
 
     Paper: Bender, Farach-Colton, "The LCA problem revisited", LATIN 2000 (the sparse table); Tolias, Sicre, Jégou,
     ICLR 2016 (maximum over regions).
+
+    Raises:
+        ValueError: a box that is empty or leaves its map.
     """
 
     def forward(self, maps: Tensor, regions: Regions) -> Tensor:
@@ -38,32 +43,40 @@ class Max(nn.Module):
 def box_max(table: Tensor, regions: Regions) -> Tensor:
     """The maxima (N, C) of boxes on a table (B, H, W, C) of any ordered type.
 
-    Only the levels of the sparse table that some box needs are made, each from the last one, and dropped again.
+    Only the levels of the sparse table that some box needs are made, each from the last one, in four tables' memory.
     """
-    channels = table.shape[-1]
+    _, height, width, channels = table.shape
     x0, y0, x1, y1 = regions.boxes.unbind(1)
+    if not ((x0 >= 0) & (x0 < x1) & (x1 <= width) & (y0 >= 0) & (y0 < y1) & (y1 <= height)).all():
+        raise ValueError(f"regions: a box is empty or leaves its map of {height} × {width} cells")
     tall, wide = _log2(y1 - y0), _log2(x1 - x0)
-    levels, group = torch.unique(tall * 64 + wide, return_inverse=True)
-    members = torch.split(torch.argsort(group, stable=True), torch.bincount(group).tolist())
-    found = table.new_empty(len(regions.boxes), channels)
-    up, across = 0, 0
-    lines = table  # maxima over 2^up × 1 cells
-    blocks = table  # maxima over 2^up × 2^across cells
-    for level, member in zip(levels.tolist(), members, strict=True):
-        while up < level // 64:
-            lines = torch.maximum(lines[:, : -(1 << up)], lines[:, 1 << up :])
-            up, across, blocks = up + 1, 0, lines
-        while across < level % 64:
-            blocks = torch.maximum(blocks[:, :, : -(1 << across)], blocks[:, :, 1 << across :])
+    upper, lower = (regions.image * height + torch.stack([y0, y1 - (1 << tall)])) * width
+    left, right = x0, x1 - (1 << wide)
+    corners = torch.stack([upper + left, upper + right, lower + left, lower + right], 1)
+
+    level, order = torch.sort(tall * 64 + wide, stable=True)
+    levels, counts = torch.unique_consecutive(level, return_counts=True)
+    found = table.new_empty(len(order), channels)
+    lines = blocks = table  # maxima over 2^up × 1 and over 2^up × 2^across cells
+    up = across = 0
+    other_lines, other_blocks = (cycle([torch.empty_like(table), torch.empty_like(table)]) for _ in range(2))
+    for key, members in zip(levels.tolist(), torch.split(order, counts.tolist()), strict=True):
+        while up < key // 64:
+            lines = blocks = _double(lines, 1, 1 << up, next(other_lines))
+            up, across = up + 1, 0
+        while across < key % 64:
+            blocks = _double(blocks, 2, 1 << across, next(other_blocks))
             across += 1
-        flat, breadth = blocks.reshape(-1, channels), blocks.shape[2]
-        start = regions.image[member] * blocks.shape[1] * breadth
-        top, bottom = start + y0[member] * breadth, start + (y1[member] - (1 << up)) * breadth
-        left, right = x0[member], x1[member] - (1 << across)
-        upper = torch.maximum(flat[top + left], flat[top + right])
-        lower = torch.maximum(flat[bottom + left], flat[bottom + right])
-        found[member] = torch.maximum(upper, lower)
+        four = blocks.view(-1, channels).index_select(0, corners[members].flatten())
+        found[members] = four.view(-1, 4, channels).amax(1)
     return found
+
+
+def _double(table: Tensor, dim: int, reach: int, into: Tensor) -> Tensor:
+    """Maxima over twice as many cells along a dimension; places where a block would stick out hold nothing of use."""
+    count = table.shape[dim] - 2 * reach + 1
+    torch.maximum(table.narrow(dim, 0, count), table.narrow(dim, reach, count), out=into.narrow(dim, 0, count))
+    return into
 
 
 def _log2(lengths: Tensor) -> Tensor:
