@@ -12,10 +12,8 @@ from PIL import Image
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from deepret.data.photo import Photo, open_photo, upright_size
+from deepret.data.photo import Box, Photo, open_photo, upright_size
 from deepret.errors import UserError
-
-Box = tuple[float, float, float, float]
 
 
 class Input(nn.Module):

