@@ -146,7 +146,7 @@ def crop_box(width: int, height: int, aspect: float, area: float, random: Genera
 
 
 def in_perspective(image: Image.Image, box: Box, corners: NDArray[np.float64], width: int, height: int) -> Pixels:
-    """A crop whose corners are moved inward, then pulled to the corners of (height, width): never a pixel beyond it.
+    """A crop whose corners are moved inward, then pulled to the corners of (height, width): no border shows.
 
     Args:
         image: the photograph.
@@ -156,6 +156,8 @@ def in_perspective(image: Image.Image, box: Box, corners: NDArray[np.float64], w
         width: of the result in pixels.
         height: of the result in pixels.
     """
+    if not corners.any():
+        return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
     w = max(1, round(min(INNER * width, box[2] - box[0])))
     h = max(1, round(min(INNER * height, box[3] - box[1])))
     crop = np.asarray(image.resize((w, h), Image.Resampling.BILINEAR, box=box))
