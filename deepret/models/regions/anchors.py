@@ -14,8 +14,8 @@ def anchor_boxes(
 ) -> Tensor:
     """Anchors (H · W · A, 4) in cells, place by place, row by row, the same at every place; not to be written into.
 
-    An anchor of scale s and ratio r has the area (s · max(H, W))² and the height r times its width, so anchors grow with
-    the image.
+    An anchor of scale s and ratio r has the area (s · max(H, W))² and the height r times its width, so anchors grow
+    with the image.
 
     Args:
         height: H, cells of the map.
@@ -24,8 +24,11 @@ def anchor_boxes(
         ratios: height over width.
         device: where they lie.
     """
-    sides = [(s * max(height, width) / r**0.5, s * max(height, width) * r**0.5) for s in scales for r in ratios]
-    half = torch.tensor([(-w / 2, -h / 2, w / 2, h / 2) for w, h in sides], device=device)
-    ys, xs = torch.meshgrid(torch.arange(height, device=device) + 0.5, torch.arange(width, device=device) + 0.5, indexing="ij")
-    centres = torch.stack([xs, ys, xs, ys], dim=-1).reshape(-1, 1, 4)
-    return (centres + half).reshape(-1, 4)
+    larger = max(height, width)
+    sides = [(s * larger / r**0.5, s * larger * r**0.5) for s in scales for r in ratios]
+    with torch.inference_mode(False):  # what is kept may be needed for a gradient later
+        half = torch.tensor([(-w / 2, -h / 2, w / 2, h / 2) for w, h in sides], device=device)
+        places = torch.arange(height, device=device) + 0.5, torch.arange(width, device=device) + 0.5
+        ys, xs = torch.meshgrid(*places, indexing="ij")
+        centres = torch.stack([xs, ys, xs, ys], dim=-1).reshape(-1, 1, 4)
+        return (centres + half).reshape(-1, 4)
