@@ -120,6 +120,8 @@ class Training:
         """A ranking stage; gives the best score on val."""
         config, folder = self.config, self.run.folder / stage.name
         loss, miner = build(config["loss"]), build(config["mining"])
+        if not config["regions"].get("joint", False):
+            network.regions.requires_grad_(False)  # an RPN learns by its own loss, in its own stage
         steps = check_steps(self.stages, stage.name, config["trainer"].get("limit_train_batches"))
         epochs = self.epochs(stage)
         module = Ranking(
