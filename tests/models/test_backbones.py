@@ -142,6 +142,16 @@ def test_timm_gives_the_maps_of_the_model_whose_weights_it_reads(tmp_path: Path)
     assert torch.equal(backbone(images), whole.forward_features(images))
 
 
+@pytest.mark.parametrize(("layer", "smallest"), [("features", 64), ("features.11", 32)])
+def test_narrow_images_are_drawn_out(layer: str, smallest: int) -> None:
+    backbone = Torchvision("alexnet", layer, pretrained=False).eval()
+    assert backbone.smallest == smallest
+    images = torch.rand(2, 3, 16, 96)
+    wider = torch.cat([images, images[:, :, -1:].expand(-1, -1, smallest - 16, -1)], dim=2)
+    with torch.inference_mode():
+        assert torch.equal(backbone(images), backbone(wider))
+
+
 def norms(backbone: Backbone) -> list[nn.BatchNorm2d]:
     return [m for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)]
 
@@ -182,6 +192,8 @@ def test_first_blocks_are_frozen_where_asked() -> None:
         (lambda: Lite0(frozen_until="block.2"), r"frozen_until=block.2: .* conv_stem, bn1, blocks.0, blocks.1"),
         (lambda: Torchvision("resnet19", "layer4"), r"backbone.name=resnet19: .*did you mean 'resnet18'"),
         (lambda: Torchvision("resnet18", "layr4", pretrained=False), r"layr4: .*did you mean 'layer4'"),
+        (lambda: Torchvision("resnet18", "avgpool.x", pretrained=False), r"avgpool.x: .*no such layer"),
+        (lambda: Torchvision("resnet18", "flatten", pretrained=False), r"gives \(1, 512\); name another layer"),
         (lambda: Timm("resnet19"), r"backbone.name=resnet19: .*did you mean 'resnet18'"),
         (lambda: Timm("swin_tiny_patch4_window7_224", pretrained=False), "cannot take photographs of any shape"),
     ],

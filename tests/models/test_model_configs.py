@@ -15,7 +15,7 @@ from deepret.config import INJECTED, check, conf_dir, signature
 GROUPS = ("input", "backbone", "regions", "pooling", "projection", "weighting", "aggregation", "head")
 SUPPLIED = {"channels": 1280, "stride": 32, "mean": [0.5] * 3, "std": [0.5] * 3}
 OFFLINE = {"pretrained": False}
-CHOSEN = {"timm": {"name": "resnet10t"}}
+CHOSEN = {"timm": {"name": "resnet10t"}, "torchvision": {"name": "resnet18", "layer": "layer4"}}
 """Settings that a user has to give."""
 
 FILES = [path for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
