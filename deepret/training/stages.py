@@ -94,6 +94,8 @@ class Training:
             folder = self.run.stage(stage.name)
             best = folder / "best.ckpt"
             network = self.network_of(stage.name, None if stage.first_regions or stage is stages[0] else previous)
+            if stage.kind == "ranking" and not self.config["regions"].get("joint", False):
+                network.regions.requires_grad_(False)  # an RPN learns by its own loss, in its own stage
             if not self.run.finished(stage.name):
                 began = time.perf_counter()
                 print(f"\n{stage.name}: {self.describe(stage, network)}", flush=True)
@@ -120,8 +122,6 @@ class Training:
         """A ranking stage; gives the best score on val."""
         config, folder = self.config, self.run.folder / stage.name
         loss, miner = build(config["loss"]), build(config["mining"])
-        if not config["regions"].get("joint", False):
-            network.regions.requires_grad_(False)  # an RPN learns by its own loss, in its own stage
         steps = check_steps(self.stages, stage.name, config["trainer"].get("limit_train_batches"))
         epochs = self.epochs(stage)
         module = Ranking(
