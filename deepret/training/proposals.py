@@ -21,8 +21,10 @@ from deepret.training.ranking import Steps, reseed
 class Proposals(pl.LightningModule):
     """Trains the RPN of a network by its own losses.
 
+    Several ranks go through the same batches, each with a sample of anchors of its own, and average their gradients.
+
     Args:
-        network: whose regions learn; nothing else does.
+        network: whose regions learn; everything else is frozen.
         steps: makes optimiser and schedule.
         about: what checkpoints say of themselves.
         seed: seed of the run's random numbers.
@@ -35,6 +37,8 @@ class Proposals(pl.LightningModule):
         self.about = about
         self.seed = seed
         self.rpn.is_trained.fill_(True)
+        network.requires_grad_(False)
+        self.rpn.requires_grad_(True)
 
     @property
     def rpn(self) -> RPN:
@@ -81,7 +85,7 @@ def stacked(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[Tensor]]:
 
 def map_loader(cached: Cached, batches: Any) -> DataLoader[Any]:
     """A loader of (maps, boxes) over cached maps; they lie in memory, so it needs no workers."""
-    return DataLoader(CachedMaps(cached), batch_sampler=batches, collate_fn=stacked)  # type: ignore[arg-type]
+    return DataLoader(CachedMaps(cached), batch_sampler=batches, collate_fn=stacked)
 
 
 def recall_on(cached: Cached) -> Callable[[Proposals], float]:
