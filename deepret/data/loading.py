@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -68,7 +69,7 @@ class Loader(DataLoader[T]):
 
     def __iter__(self) -> Iterator[T]:  # type: ignore[override]
         try:
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), without_opencv_threads():
                 warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)  # from 3.12 on, of every fork
                 batches = super().__iter__()
             yield from batches
@@ -177,7 +178,20 @@ def photo_loader(
     return Loader(InputImages(photos, input.tensor), workers=workers, batch_sampler=batches[rank::world])
 
 
-def single_thread(_: int) -> None:
-    """Keeps a worker to one core: there are several of them."""
-    torch.set_num_threads(1)
+@contextmanager
+def without_opencv_threads() -> Iterator[None]:
+    """Ends OpenCV's threads while workers are forked, which then have none.
+
+    A child that is forked beside them waits for ever for the first thread that it asks to stop.
+    """
+    threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def single_thread(_: int) -> None:
+    """Keeps a worker's tensors to one core: there are several workers."""
+    torch.set_num_threads(1)
