@@ -13,8 +13,6 @@ from PIL import Image
 from deepret.data.photographs import Photographs, class_splits
 from deepret.errors import UserError
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "data"
-
 
 def load(root: Path, **settings: object):
     return Photographs(str(root), **{"cache": None, **settings}).load()  # type: ignore[arg-type]
@@ -234,12 +232,11 @@ def test_unlabelled_photographs_join_as_classes_of_their_own(folders: Path, writ
 # Real photographs -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the photographs for measuring are not here")
 @pytest.mark.parametrize(
     ("name", "splits", "labels"),
     [("dvd_covers", {"gallery": 100, "query": 400}, 100), ("ukbench56", {"gallery": 56}, 1)],
 )
-def test_real_folders(name: str, splits: dict[str, int], labels: int) -> None:
-    found = load(SHARED / name)
+def test_real_folders(shared: Path, name: str, splits: dict[str, int], labels: int) -> None:
+    found = load(shared / "data" / name)
     assert Counter(found.splits) == splits
     assert len(set(found.labels)) == labels
