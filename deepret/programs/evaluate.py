@@ -82,11 +82,22 @@ def overlay(stored: DictConfig, given: DictConfig, overrides: list[str]) -> Dict
         key = word.lstrip("+~").partition("=")[0].partition("@")[0]
         if key in ("experiment", "debug") or key.startswith("hydra"):
             continue
-        if key in groups:
-            OmegaConf.update(merged, key, given[key], merge=False, force_add=True)
-        else:
-            OmegaConf.update(merged, key, OmegaConf.select(given, key), merge=False, force_add=True)
+        for name in (key, *followers(given, key)):
+            value = given[key] if name in groups else OmegaConf.select(given, name)
+            OmegaConf.update(merged, name, value, merge=False, force_add=True)
     return merged
+
+
+def followers(cfg: DictConfig, key: str, prefix: str = "") -> list[str]:
+    """The settings that take their value from another one, as ``benchmark.split: ${data.split}`` does."""
+    found = []
+    for name in cfg:
+        if OmegaConf.is_interpolation(cfg, name):
+            if cfg._get_node(name)._value() == f"${{{key}}}":  # type: ignore[union-attr]
+                found.append(f"{prefix}{name}")
+        elif not OmegaConf.is_missing(cfg, name) and isinstance(cfg[name], DictConfig):
+            found += followers(cfg[name], key, f"{prefix}{name}.")
+    return found
 
 
 def catalogue_of(config: dict[str, Any]) -> Catalogue | None:

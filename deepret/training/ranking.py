@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from deepret.data.loading import Batch
 from deepret.models.network import Network
 from deepret.training.distributed import gather
+from deepret.training.joint import BoxBatch, joint_losses
 
 Steps = Callable[[nn.Module], tuple[torch.optim.Optimizer, Any]]
 """Makes the optimiser and the schedule of a module's parameters."""
@@ -67,7 +68,15 @@ class Ranking(pl.LightningModule):
         """The codes (b, D) of a batch in several one-shape parts, in the sampler's order."""
         return torch.cat([self.network(part).vectors for part in batch.parts])[batch.order]
 
-    def training_step(self, batch: Batch, _: int) -> Tensor:
+    def training_step(self, batch: Batch | dict[str, Any], _: int) -> Tensor:
+        """The ranking loss, and the RPN's where images with boxes come beside the batch."""
+        if isinstance(batch, Batch):
+            return self.ranking_loss(batch)
+        losses = joint_losses(self.network, batch["boxes"])
+        self.log_dict({name: value.detach() for name, value in losses.items()})
+        return self.ranking_loss(batch["ranking"]) + torch.stack(list(losses.values())).sum()
+
+    def ranking_loss(self, batch: Batch) -> Tensor:
         """The loss of the whole batch, over all ranks."""
         codes = gather(self.codes(batch).float())
         labels = gather(batch.labels)
@@ -88,8 +97,12 @@ class Ranking(pl.LightningModule):
         """Adds what the checkpoint says of itself."""
         checkpoint["deepret"] = self.about
 
-    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
         """Moves a batch's images and numbers."""
+        if isinstance(batch, dict):
+            return {k: self.transfer_batch_to_device(b, device, dataloader_idx) for k, b in batch.items()}
+        if isinstance(batch, BoxBatch):
+            return batch.to(device)
         return Batch(
             [part.to(device, non_blocking=True) for part in batch.parts],
             batch.order.to(device),

@@ -27,6 +27,7 @@ from deepret.training import checkpoint as checkpoints
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, SaveState, Watch
 from deepret.training.distributed import rank, world
+from deepret.training.joint import BoxBatches, box_loader
 from deepret.training.map_cache import Cached, ShapeBatches, cache_maps
 from deepret.training.proposals import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
@@ -35,6 +36,7 @@ from deepret.training.settings import BatchSettings, StageSettings, check_steps
 
 FIRST = "1-ranking"
 MAPS_A_BATCH = 8
+JOINT_IMAGES = 4
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ class Training:
         self.logs = build(self.config["logger"])
         self.rankings: dict[str, Path] = {}
         self.last: Network = network
+        self.known_boxes: list[list[Box]] | None = None
 
     # Running ----------------------------------------------------------------------------------------------------------
 
@@ -147,18 +150,30 @@ class Training:
             pin=self.device.type == "cuda",
             seed=config["seed"],
         )
-        self.fit(trainer, module, loader, folder)
+        if stage.first_regions or not config["regions"].get("joint", False):
+            self.fit(trainer, module, loader, folder)
+            return self.best_of(trainer)
+        rows, known = self.boxed("train")
+        draws = BoxBatches(len(rows), JOINT_IMAGES, steps, config["seed"], lambda: trainer.current_epoch, rank())
+        images = box_loader(self.catalogue.subset(rows), known, network.input, draws, config["workers"])
+        self.fit(trainer, module, {"ranking": loader, "boxes": images}, folder)
         return self.best_of(trainer)
+
+    def boxed(self, split: str) -> tuple[list[int], list[list[Box]]]:
+        """The labelled rows of a split that have boxes, and these; found once, with the network of the first stage."""
+        if self.known_boxes is None:
+            ranker = self.network_of(FIRST, self.run.folder / FIRST / "best.ckpt")
+            self.known_boxes = build(self.config["boxes"]).boxes(self.catalogue, self.describer(ranker))
+        known, views = self.known_boxes, self.catalogue.views
+        rows = [i for i, s in enumerate(self.catalogue.splits) if s == split and known[i] and not views[i]]
+        return rows, [known[i] for i in rows]
 
     def propose(self, stage: Stage, network: Network) -> float | None:
         """The proposal stage, over cached maps; gives the best recall on val, where there are boxes."""
         config, folder, seed = self.config, self.run.folder / stage.name, self.config["seed"]
-        ranker = self.network_of(FIRST, self.run.folder / FIRST / "best.ckpt")
-        known = build(config["boxes"]).boxes(self.catalogue, self.describer(ranker))
 
         def cached(split: str, variants: int) -> Cached:
-            rows = [i for i, s in enumerate(self.catalogue.splits) if s == split and known[i] and not self.catalogue.views[i]]
-            boxes = [known[i] for i in rows]
+            rows, boxes = self.boxed(split)
             return cache_maps(
                 network,
                 self.catalogue.subset(rows),
