@@ -1,7 +1,7 @@
 """Trains an image-search network. The commands that matter:
 
     python train.py                                             # R-MAC grid + Shift+FC on rendered landmarks
-    python train.py loss=triplet regions=rpn                    # Deep Image Retrieval: grid, RPN, ranking over proposals
+    python train.py loss=triplet regions=rpn                    # Deep Image Retrieval, its three stages
     python train.py debug=fast regions=rpn                      # every stage in miniature, some seconds
     python train.py data=catalogue data.root=DIR                # your photographs: a folder of folders, or images.csv
     python train.py trainer=gpu                                 # one GPU

@@ -29,7 +29,10 @@ def main(program: str | None = None) -> None:
     if program is None:
         if not words or words[0] not in PROGRAMS:
             known = "\n".join(f"  deepret {name:6} {what}" for name, what in PROGRAMS.items())
-            print(f"usage: deepret PROGRAM [key=value …]\n\n{known}", file=sys.stdout if words[:1] == ["--help"] else sys.stderr)
+            print(
+                f"usage: deepret PROGRAM [key=value …]\n\n{known}",
+                file=sys.stdout if words[:1] == ["--help"] else sys.stderr,
+            )
             sys.exit(0 if words[:1] == ["--help"] else 2)
         program, words = words[0], words[1:]
     try:

@@ -110,7 +110,7 @@ def _explain(program: str, search: list[str], overrides: list[str], error: Excep
 
 def _keys(node: Any, prefix: str = "") -> Iterator[str]:
     if isinstance(node, DictConfig):
-        for key in node:
+        for key in map(str, node):
             name = f"{prefix}{key}"
             yield name
             if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
@@ -153,7 +153,7 @@ def locate(target: str) -> Callable[..., Any]:
 def signature(target: str) -> dict[str, tuple[Any, bool]]:
     """Argument → (type, required) of the constructor that a ``_target_`` names."""
     part = locate(target)
-    function = part.__init__ if inspect.isclass(part) else part  # type: ignore[misc]
+    function = part.__init__ if inspect.isclass(part) else part
     hints = typing.get_type_hints(function, include_extras=True)
     found = {}
     for name, parameter in inspect.signature(part).parameters.items():
@@ -260,5 +260,3 @@ def build(node: dict[str, Any], **supplied: Any) -> Any:
         return locate(target)(**values, **injected)
     except (TypeError, ValueError) as error:
         raise UserError(f"{target.rpartition('.')[2]} cannot be made with {values}: {error}") from error
-
-

@@ -49,7 +49,11 @@ def test_yaml_lists_every_setting_of_its_part() -> None:
     """What a user may set is written out, each with a comment or a value."""
     for group, option in OPTIONS:
         node = OmegaConf.load(config.conf_dir() / group / f"{option}.yaml")
-        if group in ("experiment", "debug") or "_target_" not in node or node["_target_"].startswith("pytorch_lightning"):
+        if (
+            group in ("experiment", "debug")
+            or "_target_" not in node
+            or node["_target_"].startswith("pytorch_lightning")
+        ):
             continue
         wanted = set(config.signature(node["_target_"])) - config.INJECTED
         assert set(node) - {"_target_"} == wanted, f"conf/{group}/{option}.yaml"
@@ -87,7 +91,13 @@ def test_a_mistake_is_named_with_its_place_and_its_mend(overrides: list[str], wh
 class Part:
     """Stands for any part."""
 
-    def __init__(self, channels: int, width: Annotated[int, Field(ge=1, le=8)], kind: Literal["a", "b"] = "a", sides: list[int] | None = None):
+    def __init__(
+        self,
+        channels: int,
+        width: Annotated[int, Field(ge=1, le=8)],
+        kind: Literal["a", "b"] = "a",
+        sides: list[int] | None = None,
+    ):
         self.values = (channels, width, kind, sides)
 
 
@@ -135,7 +145,9 @@ def test_a_target_that_cannot_be_imported_is_named() -> None:
 
 def test_a_folder_outside_adds_options(tmp_path: Path) -> None:
     (tmp_path / "loss").mkdir()
-    (tmp_path / "loss" / "mine.yaml").write_text("_target_: deepret.losses.triplet.Triplet\nmargin: 0.7\nreduction: mean\n")
+    (tmp_path / "loss" / "mine.yaml").write_text(
+        "_target_: deepret.losses.triplet.Triplet\nmargin: 0.7\nreduction: mean\n"
+    )
     assert config.compose("train", ["loss=mine"], [str(tmp_path)]).loss.margin == 0.7
     with pytest.raises(UserError, match="'mine'"):
         config.compose("train", ["loss=mina"], [str(tmp_path)])

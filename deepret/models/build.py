@@ -56,7 +56,7 @@ def load_state(network: Network, state: dict[str, Any], where: str, *, optional:
             else f"it holds {extra[0]}, which this network has no place for"
         )
         raise UserError(
-            f"{where}: does not fit the network: {first} ({len(missing)} missing, {len(extra)} left over, {len(shapes)} of "
-            f"another shape). Leave backbone and projection as the checkpoint has them."
+            f"{where}: does not fit the network: {first} ({len(missing)} missing, {len(extra)} left over, "
+            f"{len(shapes)} of another shape). Leave backbone and projection as the checkpoint has them."
         )
     network.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)

@@ -1,0 +1,1 @@
+"""The programs: what each does from its first word to its last line."""

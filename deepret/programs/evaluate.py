@@ -41,8 +41,8 @@ def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     device = device_of(config)
     if found is None and getattr(locate(config["regions"]["_target_"]), "trained", False):
         raise UserError(
-            "regions=rpn: its RPN is untrained, so it has no proposals to give: name a trained one with checkpoint=PATH, "
-            "or take regions=grid."
+            "regions=rpn: its RPN is untrained, so it has no proposals to give: name a trained one with "
+            "checkpoint=PATH, or take regions=grid."
         )
     catalogue = catalogue_of(config)
     network = build_network(config, weights=found is None)
@@ -91,9 +91,9 @@ def overlay(stored: DictConfig, given: DictConfig, overrides: list[str]) -> Dict
 def followers(cfg: DictConfig, key: str, prefix: str = "") -> list[str]:
     """The settings that take their value from another one, as ``benchmark.split: ${data.split}`` does."""
     found = []
-    for name in cfg:
+    for name in map(str, cfg):
         if OmegaConf.is_interpolation(cfg, name):
-            if cfg._get_node(name)._value() == f"${{{key}}}":  # type: ignore[union-attr]
+            if OmegaConf.to_container(cfg, resolve=False)[name] == f"${{{key}}}":  # type: ignore[index,call-overload]
                 found.append(f"{prefix}{name}")
         elif not OmegaConf.is_missing(cfg, name) and isinstance(cfg[name], DictConfig):
             found += followers(cfg[name], key, f"{prefix}{name}.")
@@ -140,5 +140,3 @@ def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None
     reduced = reduce_codes(describe, [catalogue.photo(i) for i in rows], config["dims"])
     result: Result = build(config["benchmark"], catalogue=catalogue).evaluate(reduced)
     return result
-
-

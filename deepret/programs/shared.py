@@ -42,11 +42,6 @@ def prepare(cfg: DictConfig) -> dict[str, Any]:
     return found
 
 
-def choices(cfg: DictConfig) -> dict[str, str]:
-    """Which option of each group was chosen, as far as the parts' files tell."""
-    return {k: str(v["_target_"]).rpartition(".")[2] for k, v in cfg.items() if isinstance(v, dict | DictConfig) and "_target_" in v}
-
-
 def quiet() -> None:
     """Silences remarks of libraries that a user can do nothing about."""
     import logging
@@ -55,7 +50,7 @@ def quiet() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("always", category=UserWarning)
     warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning|wandb|torch")
-    warnings.showwarning = lambda message, *_: print(f"warning: {message}", flush=True)  # type: ignore[assignment]
+    warnings.showwarning = lambda message, *_: print(f"warning: {message}", flush=True)
     os.environ.setdefault("WANDB_SILENT", "true")
 
 
@@ -91,7 +86,9 @@ def describer(network: Network, config: dict[str, Any], device: torch.device, *,
     )
 
 
-def evaluate_network(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> Result:
+def evaluate_network(
+    network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device
+) -> Result:
     """Scores a network on the configuration's benchmark."""
     benchmark = build(config["benchmark"], catalogue=catalogue)
     result: Result = benchmark.evaluate(describer(network, config, device))

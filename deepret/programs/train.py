@@ -9,18 +9,22 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from deepret.benchmarks.result import Result
-from deepret.config import build, locate
+from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.build import build_network
+from deepret.models.network import Network
 from deepret.programs.shared import device_of, evaluate_network, last_line, prepare, quiet, threads
 from deepret.reports.gallery import before_after, gallery, save_png
+from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_table
+from deepret.training.announce import announcement
 from deepret.training.checkpoint import write_bytes
 from deepret.training.fit import fit_projection
+from deepret.training.plan import learns_regions, plan
 from deepret.training.run import Run
 from deepret.training.settings import StageSettings
-from deepret.training.stages import Training, plan
+from deepret.training.stages import Training
 
 
 def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -40,6 +44,9 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     stages = build(config["stages"])
     assert isinstance(stages, StageSettings)
 
+    training = Training(run, catalogue, device)
+    training.check()
+    print(announcement(run.folder, catalogue, config), flush=True)
     first = config["first_regions"] if learns_regions(config) else config["regions"]
     network = build_network(config, regions=first)
     used = fit_projection(
@@ -51,15 +58,15 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         workers=config["workers"],
         device=device,
     )
-    training = Training(run, catalogue, network, device)
-    print(training.announcement(used), flush=True)
+    if used:
+        print(f"projection fitted on {used:,} images", flush=True)
     scored = has_test(catalogue, config)
     results: dict[str, Result] = {}
     if scored:
         results["before training"] = evaluate_network(network, config, catalogue, device)
         print(results_table(results), flush=True)
     try:
-        best = training.run_all(plan(config))
+        best = training.run_all(plan(config), network)
     except KeyboardInterrupt:
         run.state["status"] = "interrupted"
         run.save()
@@ -72,12 +79,18 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     if scored:
         last = list(results)[-1]
         print("\n" + results_table(results), flush=True)
-        values = {**results[last].summary(), **values, "stages": {k: round(r.metrics["mAP"], 5) for k, r in results.items()}}
+        values = {
+            **results[last].summary(),
+            **values,
+            "stages": {k: round(r.metrics["mAP"], 5) for k, r in results.items()},
+        }
         if config["gallery"]:
-            pictures(run, training, results)
+            pictures(run, training, trained, results)
     else:
         values = {"mAP": None, "benchmark": None, **values}
-        print("there is no test split, so nothing is scored: give some classes split=test, or run eval with a benchmark.")
+        print(
+            "there is no test split, so nothing is scored: give some classes split=test, or run eval with a benchmark."
+        )
     values["seconds"] = round(time.perf_counter() - start, 1)
     training.logs.summary({k: v for k, v in values.items() if isinstance(v, int | float | str)})
     training.logs.close()
@@ -102,18 +115,15 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     others = [o for o in overrides if not o.lstrip("+").startswith(("resume=", "output="))]
     if others:
         raise UserError(
-            f"{others[0]}: resume={wanted} goes on with the run's own settings, as {run.folder / 'config.yaml'} has them; "
-            f"leave it out, or start a new run."
+            f"{others[0]}: resume={wanted} goes on with the run's own settings, those of "
+            f"{run.folder / 'config.yaml'}; leave it out, or start a new run."
         )
     if run.state.get("status") == "finished":
-        raise UserError(f"resume={wanted}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt.")
+        raise UserError(
+            f"resume={wanted}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
+        )
     run.config = prepare(OmegaConf.create(run.config))
     return run
-
-
-def learns_regions(config: dict[str, Any]) -> bool:
-    """Whether the regions are proposals that need a stage of their own."""
-    return bool(getattr(locate(config["regions"]["_target_"]), "trained", False))
 
 
 def has_test(catalogue: Catalogue, config: dict[str, Any]) -> bool:
@@ -124,16 +134,14 @@ def has_test(catalogue: Catalogue, config: dict[str, Any]) -> bool:
     return config["benchmark"].get("split", "test") in found or {"query", "gallery"} <= found
 
 
-def pictures(run: Run, training: Training, results: dict[str, Result]) -> None:
+def pictures(run: Run, training: Training, network: Network, results: dict[str, Result]) -> None:
     """Draws the first results of some queries, before and after, and the regions that the network looks at."""
     before, after = results["before training"], results[list(results)[-1]]
     folder = run.folder / "pictures"
     saved = {
         "before and after": save_png(before_after(before, after), folder / "before_after.png"),
-        "results": save_png(gallery(after, regions=training.regions_drawn()), folder / "results.png"),
+        "results": save_png(gallery(after, regions=looked_at(network, training.device)), folder / "results.png"),
     }
     for name, path in saved.items():
         training.logs.picture(name, path)
     print(f"pictures: {', '.join(str(p) for p in saved.values())}", flush=True)
-
-

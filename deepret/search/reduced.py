@@ -15,7 +15,7 @@ Describe = Callable[[Sequence[Photo]], Tensor]
 
 
 def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int) -> Describe:
-    """Describes with ``dims`` dimensions: L2 → plain PCA → L2, learned on other photographs than those that are searched.
+    """Describes with ``dims`` dimensions: L2 → plain PCA → L2, learned on other photographs than are searched.
 
     Args:
         describe: photographs → codes (n, D).

@@ -1,0 +1,1 @@
+"""Training: stages, batches, mining, checkpoints and logs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -11,6 +11,17 @@ from deepret.data.catalogue import Catalogue
 from deepret.data.sampler import Draw, PKBatches, TripletBatches
 from deepret.search.describe import Describer
 from deepret.training.settings import BatchSettings
+
+
+class EpochOrdered(Protocol):
+    """Batches whose order depends on the epoch."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch that the next iteration draws."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[list[Draw]]: ...
 
 
 class EpochBatches:
@@ -23,7 +34,7 @@ class EpochBatches:
     """
 
     def __init__(
-        self, batches: PKBatches | TripletBatches, epoch: Callable[[], int], prepare: Callable[[int], None] | None = None
+        self, batches: EpochOrdered, epoch: Callable[[], int], prepare: Callable[[int], None] | None = None
     ) -> None:
         self.batches = batches
         self.epoch = epoch
@@ -47,7 +58,7 @@ def epoch_batches(
     data: dict[str, Any],
     steps: int,
     seed: int,
-    describe: Describer,
+    describe: Describer | None,
     epoch: Callable[[], int],
     rank: int,
     world: int,
@@ -57,7 +68,9 @@ def epoch_batches(
     if not getattr(miner, "pooled", False):
         share = data.get("view_share", 0.0) if any(catalogue.views) else 0.0
         labels, views = catalogue.label_ids()[rows], torch.tensor(catalogue.views)[rows]
-        made = PKBatches(labels, views, batch.images, batch.images_per_class, share, steps, seed, rank, world, rows=rows)
+        made = PKBatches(
+            labels, views, batch.images, batch.images_per_class, share, steps, seed, rank, world, rows=rows
+        )
         return EpochBatches(made, epoch)
 
     triplets = TripletBatches(batch.images, steps, seed, rank, world)
@@ -67,6 +80,7 @@ def epoch_batches(
         if now % miner.every == 0 or triplets.triplets is None:
             generator = torch.Generator().manual_seed(seed * 1_000_003 + now)
             pool = rows[torch.randperm(len(rows), generator=generator)[: miner.size]].sort().values
+            assert describe is not None
             codes = describe([catalogue.photo(i) for i in pool.tolist()], [catalogue.sizes[i] for i in pool.tolist()])
             found = miner.mine(codes, catalogue.label_ids()[pool], generator)
             triplets.set_triplets(pool[found])

@@ -45,18 +45,25 @@ class KeepBest(pl.Callback):
         self.best = -math.inf
         self.best_epoch = -1
         self.worse = 0
+        self._losses: list[float] = []
 
     def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Scores a network that has not taken a step yet."""
         if self.initial and self.best_epoch < 0 and trainer.current_epoch == 0:
             self._look(trainer, module, 0)
 
+    def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Remembers the step's loss."""
+        self._losses.append(float(outputs["loss"]))
+
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
         """Scores, and keeps what is better."""
         done = trainer.current_epoch + 1
-        figures = trainer.callback_metrics
-        line = ", ".join(f"{k} {float(figures[k]):.3g}" for k in ("loss", "images/s") if k in figures)
+        loss = sum(self._losses) / max(len(self._losses), 1)
+        speed = trainer.callback_metrics.get("images/s")
+        line = f"loss {loss:.3g}" + ("" if speed is None else f", {float(speed):.3g} images/s")
         print(f"  epoch {done} of {trainer.max_epochs}: {line}", flush=True)
+        self._losses.clear()
         if done % self.every == 0 or done == trainer.max_epochs:
             self._look(trainer, module, done)
 
@@ -119,8 +126,14 @@ class Watch(pl.Callback):
         loss, spread = float(found.get("loss", 0.0)), float(found.get("spread", 1.0))
         if not self.warned and (not math.isfinite(loss) or spread < self.spread):
             self.warned = True
-            what = "the loss is no number" if not math.isfinite(loss) else f"all codes have nearly collapsed into one (spread {spread:.3f})"
-            warnings.warn(f"step {trainer.global_step}: {what}: lower optimizer.lr or take mining=semi_hard.", stacklevel=2)
+            what = (
+                "the loss is no number"
+                if not math.isfinite(loss)
+                else f"all codes have nearly collapsed into one (spread {spread:.3f})"
+            )
+            warnings.warn(
+                f"step {trainer.global_step}: {what}: lower optimizer.lr or take mining=semi_hard.", stacklevel=2
+            )
         module.log("memory GB", memory_gb(module.device))
 
 

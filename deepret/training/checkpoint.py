@@ -8,7 +8,7 @@ import os
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pytorch_lightning.plugins import TorchCheckpointIO
@@ -65,12 +65,13 @@ def load(path: str | Path) -> dict[str, Any]:
     if path.is_dir():
         raise UserError(f"{path}: this is a folder; name the file, such as {path / 'best.ckpt'}.")
     if not path.is_file():
-        raise UserError(f"{path}: there is no such checkpoint; a run keeps its checkpoints in its folders 1-…, 2-…, 3-….")
+        raise UserError(f"{path}: there is no such checkpoint; a run keeps them in its folders 1-…, 2-…, 3-….")
     try:
         found = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
         raise UserError(
-            f"{path}: this is no checkpoint that can be read ({type(error).__name__}): broken, or not written by deepret."
+            f"{path}: this is no checkpoint that can be read ({type(error).__name__}): broken, "
+            "or not written by deepret."
         ) from None
     about = found.get("deepret") if isinstance(found, dict) else None
     if not isinstance(about, dict) or "config" not in about:
@@ -83,7 +84,7 @@ def load(path: str | Path) -> dict[str, Any]:
             f"{path}: its format is {about.get('format')} (deepret {about.get('version')}), and this deepret "
             f"({__version__}) reads format {FORMAT}: use that version, or train again."
         )
-    return found
+    return cast("dict[str, Any]", found)
 
 
 def network_state(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:

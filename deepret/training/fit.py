@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from tqdm import tqdm
 
@@ -19,7 +21,14 @@ def labelled(catalogue: Catalogue) -> list[int]:
 
 @torch.inference_mode()
 def fit_projection(
-    network: Network, catalogue: Catalogue, *, images: int, seed: int, batch_size: int, workers: int, device: torch.device
+    network: Network,
+    catalogue: Catalogue,
+    *,
+    images: int,
+    seed: int,
+    batch_size: int,
+    workers: int,
+    device: torch.device,
 ) -> int:
     """Fits the projection, where it wants that, on region vectors of the train split; gives the number of images used.
 
@@ -32,7 +41,7 @@ def fit_projection(
         workers: processes that decode.
         device: where to compute.
     """
-    projection = network.projection
+    projection: Any = network.projection
     if not getattr(projection, "needs_fit", False) or bool(projection.fitted):
         return 0
     rows = labelled(catalogue)
@@ -42,7 +51,10 @@ def fit_projection(
     network.to(device)
     vectors = []
     loader = photo_loader(photos, sizes, network.input, batch_size, workers)
-    with evaluating(network), tqdm(total=len(photos), desc="fitting the projection", unit=" images", disable=None, leave=False) as bar:
+    with (
+        evaluating(network),
+        tqdm(total=len(photos), desc="fitting the projection", unit=" images", disable=None, leave=False) as bar,
+    ):
         for batch, _ in loader:
             vectors.append(network.region_vectors(batch.to(device)).float().cpu())
             bar.update(len(batch))

@@ -49,9 +49,7 @@ class BoxBatches:
         rank: this process' number; each rank draws its own images.
     """
 
-    def __init__(
-        self, rows: int, images: int, steps: int, seed: int, epoch: Callable[[], int], rank: int = 0
-    ) -> None:
+    def __init__(self, rows: int, images: int, steps: int, seed: int, epoch: Callable[[], int], rank: int = 0) -> None:
         self.rows = rows
         self.images = images
         self.steps = steps

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger, WandbLogger
-from pytorch_lightning.utilities.rank_zero import rank_zero_only
 
 COLUMNS = ("stage", "epoch", "step", "name", "value")
 
@@ -69,7 +69,7 @@ class Logs:
     """Makes the loggers of a run.
 
     Args:
-        wandb: ``offline`` writes a W&B run that ``wandb sync`` sends later and asks for no key; ``online`` sends at once;
+        wandb: ``offline`` writes a W&B run that ``wandb sync`` sends later, without a key; ``online`` sends at once;
             ``disabled`` leaves W&B out.
         project: W&B's project.
         group: W&B's group of runs, or null.

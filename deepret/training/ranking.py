@@ -88,7 +88,9 @@ class Ranking(pl.LightningModule):
         self.log_dict(pair_figures(codes.detach(), same & ~itself, ~same))
         statistics = getattr(self.loss, "statistics", None)
         if statistics is not None:
-            self.log_dict({k: v for k, v in statistics(codes.detach()[rows], codes.detach(), positives, negatives).items()})
+            self.log_dict(
+                {k: v for k, v in statistics(codes.detach()[rows], codes.detach(), positives, negatives).items()}
+            )
         self._seen += len(labels)
         self.log("images/s", self._seen / (time.perf_counter() - self._since), prog_bar=True)
         return loss

@@ -73,7 +73,9 @@ class Run:
                     raise UserError(f"resume={path}: {folder / 'run.json'} cannot be read ({error}).") from None
                 assert isinstance(config, dict)
                 return cls(folder, {str(k): v for k, v in config.items()}, state)
-        raise UserError(f"resume={path}: there is no run: name a run's folder, or resume=last for the newest unfinished one.")
+        raise UserError(
+            f"resume={path}: there is no run: name a run's folder, or resume=last for the newest unfinished one."
+        )
 
     @classmethod
     def last(cls, config: dict[str, Any]) -> Run:

@@ -81,7 +81,11 @@ def check_steps(stages: StageSettings, stage: str, limit: float | int | None) ->
     Raises:
         UserError: a cap that leaves nothing to train.
     """
-    steps = stages.steps if limit is None else min(stages.steps, int(limit * stages.steps) if isinstance(limit, float) else limit)
+    steps = (
+        stages.steps
+        if limit is None
+        else min(stages.steps, int(limit * stages.steps) if isinstance(limit, float) else limit)
+    )
     if steps < 1:
         raise UserError(f"trainer.limit_train_batches={limit} leaves no batch for stage {stage}: take at least 1.")
     return steps

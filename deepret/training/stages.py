@@ -5,9 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -15,51 +14,29 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from torch import nn
 
 from deepret.benchmarks.split import Split
-from deepret.config import build, locate
-from deepret.data.catalogue import Box, Catalogue
+from deepret.config import build
+from deepret.data.catalogue import Catalogue
 from deepret.data.loading import train_loader
-from deepret.data.photo import Photo
+from deepret.data.photo import Box
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
+from deepret.training.announce import images_per_second, proposals_forecast, ranking_forecast
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, SaveState, Watch
 from deepret.training.distributed import rank, world
 from deepret.training.joint import BoxBatches, box_loader
 from deepret.training.map_cache import Cached, ShapeBatches, cache_maps
+from deepret.training.plan import FIRST, Stage
 from deepret.training.proposals import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 
-FIRST = "1-ranking"
 MAPS_A_BATCH = 8
 JOINT_IMAGES = 4
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage: its folder's name, what learns, how long, and over which regions."""
-
-    name: str
-    kind: Literal["ranking", "proposals"]
-    epochs: int
-    first_regions: bool
-    rate: float = 1.0
-
-
-def plan(config: dict[str, Any]) -> list[Stage]:
-    """The stages that a configuration asks for: one, or three where the regions are learned proposals."""
-    stages: StageSettings = build(config["stages"])
-    if not getattr(locate(config["regions"]["_target_"]), "trained", False):
-        return [Stage(FIRST, "ranking", stages.ranking, False)]
-    return [
-        Stage(FIRST, "ranking", stages.ranking, True),
-        Stage("2-proposals", "proposals", stages.proposals, False),
-        Stage("3-ranking", "ranking", stages.refinement, False, stages.refinement_rate),
-    ]
 
 
 class Training:
@@ -68,53 +45,70 @@ class Training:
     Args:
         run: the run's folder and configuration.
         catalogue: the photographs.
-        network: the network of the first stage, its projection fitted.
         device: where descriptors are computed outside Lightning.
     """
 
-    def __init__(self, run: Run, catalogue: Catalogue, network: Network, device: torch.device) -> None:
+    def __init__(self, run: Run, catalogue: Catalogue, device: torch.device) -> None:
         self.run = run
         self.config = run.config
         self.catalogue = catalogue
-        self.network = network
         self.device = device
         self.stages: StageSettings = build(self.config["stages"])
         self.batch: BatchSettings = build(self.config["batch"])
         self.logs = build(self.config["logger"])
         self.rankings: dict[str, Path] = {}
-        self.last: Network = network
         self.known_boxes: list[list[Box]] | None = None
+
+    def check(self) -> None:
+        """Refuses, before any work, data that cannot fill a batch or a stage.
+
+        Raises:
+            UserError: no train split, or fewer classes than a batch takes.
+        """
+        if "train" not in self.catalogue.splits:
+            raise UserError(
+                f"{self.catalogue.root}: there is no train split, so there is nothing to learn from: a flat folder "
+                f"without labels trains with data=views data.root={self.catalogue.root}."
+            )
+        self.batches(build(self.config["mining"]), 1, None, lambda: 0)
+
+    def batches(self, miner: Any, steps: int, describe: Describer | None, epoch: Callable[[], int]) -> EpochBatches:
+        """The batches of a ranking stage."""
+        data, seed = self.config["data"], self.config["seed"]
+        return epoch_batches(self.catalogue, miner, self.batch, data, steps, seed, describe, epoch, rank(), world())
 
     # Running ----------------------------------------------------------------------------------------------------------
 
-    def run_all(self, stages: Sequence[Stage]) -> Path:
-        """Runs what is not finished yet; gives the last stage's best checkpoint."""
+    def run_all(self, stages: Sequence[Stage], start: Network) -> Path:
+        """Runs what is not finished yet; gives the last stage's best checkpoint.
+
+        Args:
+            stages: in their order.
+            start: the network of the first stage, its projection fitted.
+        """
         run_id = self.run.state.setdefault("wandb", f"{time.strftime('%m%d%H%M%S')}{self.run.state['digest'][:6]}")
         self.run.save()
         self.logs.open(self.run.folder, self.config, run_id)
-        best = Path()
+        best, previous = Path(), None
         for stage in stages:
             folder = self.run.stage(stage.name)
             best = folder / "best.ckpt"
-            network = self.network_of(stage.name, None if stage.first_regions or stage is stages[0] else previous)
+            network = start if previous is None else self.network_of(stage.name, previous)
             if stage.kind == "ranking" and not self.config["regions"].get("joint", False):
                 network.regions.requires_grad_(False)  # an RPN learns by its own loss, in its own stage
             if not self.run.finished(stage.name):
                 began = time.perf_counter()
-                print(f"\n{stage.name}: {self.describe(stage, network)}", flush=True)
+                print(f"\n{stage.name}: {self.forecast(stage, network)}", flush=True)
                 score = self.rank(stage, network) if stage.kind == "ranking" else self.propose(stage, network)
                 self.run.note(stage.name, finished=True, score=score, seconds=round(time.perf_counter() - began, 1))
                 (folder / "state.ckpt").unlink(missing_ok=True)
             if stage.kind == "ranking":
                 self.rankings[stage.name] = best
             previous = best
-        self.last = self.network_of(stages[-1].name, best)
         return best
 
-    def network_of(self, stage: str, path: Path | None) -> Network:
-        """A stage's network, with the weights of a checkpoint; the run's first network where there is none yet."""
-        if path is None:
-            return self.network
+    def network_of(self, stage: str, path: Path) -> Network:
+        """A stage's network, with the weights of a checkpoint."""
         found = checkpoints.load(path)
         first = stage == FIRST and found["deepret"]["config"]["regions"] != self.config["regions"]
         network = build_network(self.config, weights=False, regions=self.config["first_regions"] if first else None)
@@ -135,11 +129,12 @@ class Training:
             checkpoints.header(self.config_of(stage), stage.name, None),
             config["seed"],
         )
-        trainer = self.trainer(stage, epochs, KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience))
-        describe = self.describer(network)
-        batches = epoch_batches(
-            self.catalogue, miner, self.batch, config["data"], steps, config["seed"], describe, lambda: trainer.current_epoch, rank(), world()
+        trainer = self.trainer(
+            stage,
+            epochs,
+            KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience),
         )
+        batches = self.batches(miner, steps, self.describer(network), lambda: trainer.current_epoch)
         loader = train_loader(
             self.catalogue,
             self.batch.size,
@@ -187,9 +182,13 @@ class Training:
 
         train, val = cached("train", self.stages.map_variants), cached("val", 1)
         if not len(train):
-            raise UserError(f"{self.catalogue.root}: no photograph of the train split has a box, so the RPN has nothing to learn.")
+            raise UserError(
+                f"{self.catalogue.root}: no photograph of the train split has a box, so the RPN has nothing to learn."
+            )
         limit = config["trainer"].get("limit_train_batches")
-        batches = ShapeBatches([m.shape for m in train.maps], MAPS_A_BATCH, seed, limit if isinstance(limit, int) else None)
+        batches = ShapeBatches(
+            [m.shape for m in train.maps], MAPS_A_BATCH, seed, limit if isinstance(limit, int) else None
+        )
         epochs = self.epochs(stage)
         module = Proposals(
             network,
@@ -198,7 +197,9 @@ class Training:
             seed,
         )
         score = recall_on(val) if len(val) else None
-        keep = KeepBest(score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall")
+        keep = KeepBest(
+            score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall"
+        )
         trainer = self.trainer(stage, epochs, keep)
         loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
         self.fit(trainer, module, loader, folder)
@@ -285,7 +286,8 @@ class Training:
     @staticmethod
     def best_of(trainer: pl.Trainer) -> float | None:
         """The best score of a stage, or None where nothing was scored."""
-        keep = next(c for c in trainer.callbacks if isinstance(c, KeepBest))  # type: ignore[attr-defined]
+        callbacks: list[pl.Callback] = trainer.callbacks  # type: ignore[attr-defined]
+        keep = next(c for c in callbacks if isinstance(c, KeepBest))
         return keep.best if keep.score is not None and keep.best > float("-inf") else None
 
     def epochs(self, stage: Stage) -> int:
@@ -297,70 +299,11 @@ class Training:
         """The configuration that a stage's checkpoint holds: the first stage's network is a network of its own."""
         return {**self.config, "regions": self.config["first_regions"]} if stage.first_regions else self.config
 
-    # What is said -----------------------------------------------------------------------------------------------------
-
-    def announcement(self, fitted: int) -> str:
-        """What will be trained, on what."""
-        counts = {s: self.catalogue.splits.count(s) for s in ("train", "val", "test", "gallery", "query", "distractor")}
-        classes = len({lab for lab, s in zip(self.catalogue.labels, self.catalogue.splits, strict=True) if s == "train"})
-        if counts["train"] == 0:
-            raise UserError(
-                f"{self.catalogue.root}: there is no train split, so there is nothing to learn from: a flat folder without "
-                f"labels trains with data=views data.root={self.catalogue.root}."
-            )
-        images = ", ".join(f"{n:,} {s}" for s, n in counts.items() if n)
-        lines = [f"run: {self.run.folder}", f"images: {images}; {classes:,} classes to train on"]
-        if fitted:
-            lines.append(f"projection fitted on {fitted:,} images")
-        lines.append(f"precision: {self.config['trainer'].get('precision')}; evaluation in {self.config['evaluation_precision']}")
-        return "\n".join(lines)
-
-    def describe(self, stage: Stage, network: Network) -> str:
-        """What learns in a stage, what is frozen, on how much, and about how long it takes."""
-        epochs = self.epochs(stage)
+    def forecast(self, stage: Stage, network: Network) -> str:
+        """What a stage will do."""
         if stage.kind == "proposals":
-            count = sum(p.numel() for p in network.regions.parameters())
-            return f"the RPN learns ({count / 1e6:.1f} M parameters), all else is frozen; {epochs} epochs over cached maps"
-        learned = sum(p.numel() for p in network.parameters() if p.requires_grad)
-        frozen = sum(p.numel() for p in network.parameters()) - learned
+            return proposals_forecast(network, self.epochs(stage))
         steps = check_steps(self.stages, stage.name, self.config["trainer"].get("limit_train_batches"))
-        images = epochs * steps * self.batch.images
-        seconds = images / self.images_per_second(network)
-        return (
-            f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm statistics "
-            f"{'too' if getattr(network.backbone, 'freeze_batchnorm', False) else 'learn'}; "
-            f"{epochs} epochs × {steps} steps × {self.batch.images} images, about {seconds / 60:.0f} min without scoring"
-        )
-
-    def images_per_second(self, network: Network, images: int = 4) -> float:
-        """Training images a second, from one forward and backward pass of a few grey images, after one to warm up."""
-        network.to(self.device).train()
-        probe = torch.randint(0, 256, (images, 3, self.batch.size, self.batch.size), dtype=torch.uint8, device=self.device)
-        precision = str(self.config["trainer"].get("precision"))
-        took = float("inf")
-        for _ in range(2):
-            began = time.perf_counter()
-            with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
-                network(probe).vectors.float().sum().backward()  # type: ignore[no-untyped-call]
-            took = min(took, time.perf_counter() - began)
-        network.zero_grad(set_to_none=True)
-        return images / took
-
-    def regions_drawn(self) -> Callable[[Photo], list[Box]]:
-        """Photograph → the first boxes, in its pixels, that the last network looks at."""
-
-        @torch.inference_mode()
-        def boxes(photo: Photo) -> list[Box]:
-            network = self.last.eval()
-            image = network.input.tensor(photo)[None].to(self.device)
-            maps = network.to(self.device).maps(image)
-            found = network.regions(maps)
-            height, width = maps.shape[2:]
-            i = next(k for k, p in enumerate(self.catalogue.paths) if self.catalogue.photo(k).path == photo.path)
-            across, down = self.catalogue.sizes[i]
-            scale = torch.tensor([across / width, down / height] * 2, device=self.device)
-            order = range(len(found.boxes)) if found.scores is None else found.scores.argsort(descending=True).tolist()
-            rows = (found.boxes * scale)[list(order)[:4]].tolist()
-            return [(float(x0), float(y0), float(x1), float(y1)) for x0, y0, x1, y1 in rows]
-
-        return boxes
+        precision = str(self.config["trainer"]["precision"])
+        speed = images_per_second(network.to(self.device), self.batch.size, precision)
+        return ranking_forecast(network, self.epochs(stage), steps, self.batch.images, speed)

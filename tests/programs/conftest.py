@@ -28,12 +28,18 @@ Program = Callable[..., Ended]
 
 
 @pytest.fixture
-def program(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cache: Path, tmp_path: Path) -> Iterator[Program]:
+def program(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], cache: Path, tmp_path: Path
+) -> Iterator[Program]:
     """Runs ``deepret train`` or ``deepret eval`` in this process, in a folder of the test's own."""
 
     def run(name: str, *words: str, root: Path = tmp_path) -> Ended:
         flags = [w for w in words if w.startswith("-")]
-        monkeypatch.setattr(sys, "argv", [name, *words, *([] if flags == ["--help"] else [f"cache={cache}", f"output={root / 'outputs'}"])])
+        monkeypatch.setattr(
+            sys,
+            "argv",
+            [name, *words, *([] if flags == ["--help"] else [f"cache={cache}", f"output={root / 'outputs'}"])],
+        )
         capsys.readouterr()
         code = 0
         try:

@@ -29,7 +29,11 @@ def listed(root: Path, *lines: str, header: str = "path,label,split", files: boo
     return ["data=catalogue", f"data.root={root}"]
 
 
-GOOD = [f"{c}{i}.png,{c},{s}" for c, s in (("a", "train"), ("b", "train"), ("c", "train"), ("d", "train"), ("e", "test")) for i in range(3)]
+GOOD = [
+    f"{c}{i}.png,{c},{s}"
+    for c, s in (("a", "train"), ("b", "train"), ("c", "train"), ("d", "train"), ("e", "test"))
+    for i in range(3)
+]
 
 
 def checkpoint(path: Path, content: object) -> list[str]:
@@ -52,18 +56,36 @@ CASES: dict[str, Case] = {
     "unknown value": ("train", lambda t: ["loss.reduction=most"], ["loss.reduction='most'", "'active'"]),
     "margin no number": ("train", lambda t: ["loss.margin=wide"], ["loss.margin='wide'", "number"]),
     "unknown flag": ("train", lambda t: ["--fast"], ["--fast", "key=value"]),
-    "no data folder": ("train", lambda t: ["data=catalogue", f"data.root={t / 'nowhere'}"], ["nowhere", "no such folder"]),
-    "empty folder": ("train", lambda t: ["data=catalogue", f"data.root={(t / 'empty').mkdir() or t / 'empty'}"], ["empty", "no photograph"]),
-    "missing files": ("train", lambda t: listed(t / "p", "a.png,x,train", files=False), ["images.csv", "missing", "a.png"]),
+    "no data folder": (
+        "train",
+        lambda t: ["data=catalogue", f"data.root={t / 'nowhere'}"],
+        ["nowhere", "no such folder"],
+    ),
+    "empty folder": (
+        "train",
+        lambda t: ["data=catalogue", f"data.root={(t / 'empty').mkdir() or t / 'empty'}"],
+        ["empty", "no photograph"],
+    ),
+    "missing files": (
+        "train",
+        lambda t: listed(t / "p", "a.png,x,train", files=False),
+        ["images.csv", "missing", "a.png"],
+    ),
     "duplicate paths": ("train", lambda t: listed(t / "p", *GOOD, GOOD[0]), ["images.csv:17", "a0.png", "line 2"]),
     "empty label": ("train", lambda t: listed(t / "p", "a.png,,train"), ["images.csv:2", "label", "data.views"]),
     "all classes single": ("train", lambda t: listed(t / "p", "a.png,x,train", "b.png,y,train"), ["two images", "'x'"]),
-    "wrong column": ("train", lambda t: listed(t / "p", "a.png,x,train", header="path,lable,split"), ["lable", "'label'"]),
+    "wrong column": (
+        "train",
+        lambda t: listed(t / "p", "a.png,x,train", header="path,lable,split"),
+        ["lable", "'label'"],
+    ),
     "missing column": ("train", lambda t: listed(t / "p", "a.png,x", header="path,label"), ["'split'", "missing"]),
     "unknown split": ("train", lambda t: listed(t / "p", "a.png,x,trian"), ["images.csv:2", "trian"]),
     "box outside": (
         "train",
-        lambda t: listed(t / "p", "a.png,x,train,0,0,99,10", "b.png,x,train,,,,", header="path,label,split,x0,y0,x1,y1"),
+        lambda t: listed(
+            t / "p", "a.png,x,train,0,0,99,10", "b.png,x,train,,,,", header="path,label,split,x0,y0,x1,y1"
+        ),
         ["images.csv:2", "99", "64 × 48"],
     ),
     "no test classes": (
@@ -73,15 +95,25 @@ CASES: dict[str, Case] = {
     ),
     "strict and broken": (
         "train",
-        lambda t: [*listed(t / "p", *GOOD), "data.strict=true", *([] if written(t / "p" / "a0.png", b"") else [])],
+        lambda t: [*listed(t / "p", *GOOD), "data.strict=true", f"name={written(t / 'p' / 'a0.png', b'').stem}"],
         ["a0.png", "empty"],
     ),
     "no checkpoint": ("eval", lambda t: ["checkpoint=nowhere.ckpt"], ["nowhere.ckpt", "no such checkpoint"]),
-    "unreadable checkpoint": ("eval", lambda t: [f"checkpoint={written(t / 'x.ckpt', b'no')}"], ["x.ckpt", "no checkpoint that can be read"]),
-    "foreign checkpoint": ("eval", lambda t: checkpoint(t / "x.ckpt", {"state_dict": {}}), ["x.ckpt", "not written by deepret", "backbone.weights"]),
+    "unreadable checkpoint": (
+        "eval",
+        lambda t: [f"checkpoint={written(t / 'x.ckpt', b'no')}"],
+        ["x.ckpt", "no checkpoint that can be read"],
+    ),
+    "foreign checkpoint": (
+        "eval",
+        lambda t: checkpoint(t / "x.ckpt", {"state_dict": {}}),
+        ["x.ckpt", "not written by deepret", "backbone.weights"],
+    ),
     "older checkpoint": (
         "eval",
-        lambda t: checkpoint(t / "x.ckpt", {"deepret": {"format": 0, "version": "0.0.1", "config": {}}, "state_dict": {}}),
+        lambda t: checkpoint(
+            t / "x.ckpt", {"deepret": {"format": 0, "version": "0.0.1", "config": {}}, "state_dict": {}}
+        ),
         ["format is 0", "0.0.1"],
     ),
     "weights that do not fit": (
@@ -96,7 +128,11 @@ CASES: dict[str, Case] = {
     ),
     "resume nowhere": ("train", lambda t: [f"resume={t / 'nowhere'}"], ["nowhere", "no run"]),
     "resume last of nothing": ("train", lambda t: ["resume=last"], ["resume=last", "no unfinished run"]),
-    "batch that does not divide": ("train", lambda t: ["batch.images=9"], ["batch.images=9", "batch.images_per_class=2"]),
+    "batch that does not divide": (
+        "train",
+        lambda t: ["batch.images=9"],
+        ["batch.images=9", "batch.images_per_class=2"],
+    ),
     "too few classes": ("train", lambda t: ["batch.images=64"], ["batch.images=64", "6"]),
     "dims": ("eval", lambda t: ["dims=400"], ["dims=400", "16"]),
     "projection too large": ("train", lambda t: ["projection.dim=4000"], ["projection.dim=4000", "1280"]),
@@ -109,7 +145,9 @@ def test_one_message_and_no_traceback(program, tmp_path: Path, monkeypatch: pyte
     name, words, wanted = CASES[case]
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     monkeypatch.setattr(urllib.request, "urlopen", unreachable)
-    ended = program(name, *([] if case in ("unknown option",) else FAST if name == "train" else ["debug=fast"]), *words(tmp_path))
+    ended = program(
+        name, *([] if case in ("unknown option",) else FAST if name == "train" else ["debug=fast"]), *words(tmp_path)
+    )
     assert ended.code == 2, ended.out + ended.err
     message = [line for line in ended.err.splitlines() if line.startswith("error:")]
     assert len(message) == 1, ended.err

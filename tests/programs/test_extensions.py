@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-CODE = '''
+CODE = """
 import torch
 from torch import nn
 from typing import ClassVar
@@ -48,7 +48,7 @@ class Patches(nn.Module):
 
     def forward(self, images):
         return self.layer(images).relu()
-'''
+"""
 
 
 @pytest.fixture
@@ -68,7 +68,14 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_parts_from_outside_train_and_are_checked(program, outside: Path) -> None:
-    words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "loss=contrastive", "regions=halves", "backbone=patches")
+    words = (
+        "debug=fast",
+        "trainer=cpu",
+        "trainer.precision=32-true",
+        "loss=contrastive",
+        "regions=halves",
+        "backbone=patches",
+    )
     flags = ("--config-dir", str(outside))
     ended = program("train", *flags, *words)
     assert ended.code == 0, ended.err

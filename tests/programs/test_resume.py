@@ -15,7 +15,15 @@ import pytest
 import torch
 
 ROOT = Path(__file__).resolve().parents[2]
-RUN = ("debug=fast", "regions=rpn", "trainer=cpu", "trainer.precision=32-true", "threads=1", "optimizer.lr=0.001", "ema=0.9")
+RUN = (
+    "debug=fast",
+    "regions=rpn",
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "threads=1",
+    "optimizer.lr=0.001",
+    "ema=0.9",
+)
 
 
 def start(output: Path, cache: Path, *words: str) -> subprocess.Popen[str]:
@@ -44,7 +52,9 @@ def weights(result: dict) -> dict[str, torch.Tensor]:
     return found
 
 
-def killed_and_resumed(tmp_path: Path, cache: Path, words: tuple[str, ...], at: list[int], how: int = signal.SIGKILL) -> None:
+def killed_and_resumed(
+    tmp_path: Path, cache: Path, words: tuple[str, ...], at: list[int], how: int = signal.SIGKILL
+) -> None:
     left_alone = finish(start(tmp_path / "alone", cache, *words))
     output = tmp_path / "killed"
     output.mkdir()
@@ -53,7 +63,7 @@ def killed_and_resumed(tmp_path: Path, cache: Path, words: tuple[str, ...], at: 
         while steps(output) < step and process.poll() is None:
             time.sleep(0.005)
         process.send_signal(how)
-        out, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=60)
         if how == signal.SIGINT:
             assert process.returncode == 130
             assert "resume=" in err
@@ -75,7 +85,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, cache: 
 
 @pytest.mark.slow
 def test_control_c_says_how_to_go_on(tmp_path: Path, cache: Path) -> None:
-    killed_and_resumed(tmp_path, cache, ("stages.steps=4", "stages.ranking=2", "stages.proposals=1"), [5], signal.SIGINT)
+    killed_and_resumed(
+        tmp_path, cache, ("stages.steps=4", "stages.ranking=2", "stages.proposals=1"), [5], signal.SIGINT
+    )
 
 
 @pytest.mark.proof

@@ -39,7 +39,15 @@ def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) 
         assert picture.width > 200
     with (run / "metrics.csv").open() as file:
         names = {row["name"] for row in csv.DictReader(file)}
-    wanted = {"loss", "active triplets", "distance of positives", "distance of negatives", "val mAP", "images/s", "memory GB"}
+    wanted = {
+        "loss",
+        "active triplets",
+        "distance of positives",
+        "distance of negatives",
+        "val mAP",
+        "images/s",
+        "memory GB",
+    }
     assert wanted <= names
     assert {"log loss", "box loss", "proposal recall"} <= names
 
@@ -49,7 +57,9 @@ def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) 
         assert scored.json["mAP"] == figure
     before = program("eval", "debug=fast")
     assert before.json["mAP"] == result["stages"]["before training"]
-    small = program("eval", f"checkpoint={run / '1-ranking' / 'best.ckpt'}", "dims=4", "data.split=val", "input.scales=[1.0,0.5]")
+    small = program(
+        "eval", f"checkpoint={run / '1-ranking' / 'best.ckpt'}", "dims=4", "data.split=val", "input.scales=[1.0,0.5]"
+    )
     assert small.code == 0, small.err
     assert small.json["benchmark"] == "split (val)"
 
@@ -78,7 +88,15 @@ def test_compositions_train(program, words: tuple[str, ...]) -> None:
 
 
 def test_caps_hold_in_every_stage(program) -> None:
-    ended = program("train", *FAST, "regions=rpn", "stages.ranking=3", "stages.proposals=3", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+    ended = program(
+        "train",
+        *FAST,
+        "regions=rpn",
+        "stages.ranking=3",
+        "stages.proposals=3",
+        "trainer.max_epochs=1",
+        "trainer.limit_train_batches=1",
+    )
     assert ended.code == 0, ended.err
     with (Path(ended.json["run"]) / "metrics.csv").open() as file:
         steps = {(row["stage"], row["epoch"], row["step"]) for row in csv.DictReader(file) if row["name"] == "loss"}

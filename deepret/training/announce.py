@@ -1,0 +1,73 @@
+"""What a training says before it starts: what learns, on what, and for how long."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from deepret.data.catalogue import SPLITS, Catalogue
+from deepret.models.network import Network
+
+
+def announcement(run: Path, catalogue: Catalogue, config: dict[str, Any]) -> str:
+    """Where the run lies, what it learns from, and in which arithmetic."""
+    counts = {split: catalogue.splits.count(split) for split in SPLITS}
+    pairs = zip(catalogue.labels, catalogue.splits, strict=True)
+    classes = len({label for label, split in pairs if split == "train"})
+    images = ", ".join(f"{n:,} {split}" for split, n in counts.items() if n)
+    return (
+        f"run: {run}\n"
+        f"images: {images}; {classes:,} classes to train on\n"
+        f"precision: {config['trainer']['precision']}; evaluation in {config['evaluation_precision']}"
+    )
+
+
+def ranking_forecast(network: Network, epochs: int, steps: int, images: int, speed: float) -> str:
+    """What learns in a ranking stage, what is frozen, on how many images, and about how long it takes.
+
+    Args:
+        network: as it will learn.
+        epochs: of the stage.
+        steps: batches an epoch.
+        images: images a batch.
+        speed: training images a second.
+    """
+    learned = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    frozen = sum(p.numel() for p in network.parameters()) - learned
+    statistics = "frozen too" if getattr(network.backbone, "freeze_batchnorm", False) else "learned"
+    minutes = epochs * steps * images / speed / 60
+    return (
+        f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm "
+        f"statistics are {statistics}; {epochs} epochs × {steps} steps × {images} images, about {minutes:.0f} min without scoring"
+    )
+
+
+def proposals_forecast(network: Network, epochs: int) -> str:
+    """What learns in a proposal stage."""
+    count = sum(p.numel() for p in network.regions.parameters())
+    return f"the RPN learns ({count / 1e6:.1f} M parameters), all else is frozen; {epochs} epochs over cached maps"
+
+
+def images_per_second(network: Network, size: int, precision: str, images: int = 4) -> float:
+    """Training images a second: the better of two passes, forward and backward, over a few random images.
+
+    Args:
+        network: on the device that it will learn on.
+        size: sides of the images in pixels.
+        precision: Lightning's name for it.
+        images: how many.
+    """
+    network.train()
+    device = next(network.parameters()).device
+    probe = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, device=device)
+    took = float("inf")
+    for _ in range(2):
+        began = time.perf_counter()
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
+            network(probe).vectors.float().sum().backward()
+        took = min(took, time.perf_counter() - began)
+    network.zero_grad(set_to_none=True)
+    return images / took
