@@ -40,8 +40,8 @@ def ranking_forecast(network: Network, epochs: int, steps: int, images: int, spe
     statistics = "frozen too" if getattr(network.backbone, "freeze_batchnorm", False) else "learned"
     minutes = epochs * steps * images / speed / 60
     return (
-        f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm "
-        f"statistics are {statistics}; {epochs} epochs × {steps} steps × {images} images, about {minutes:.0f} min without scoring"
+        f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm statistics are "
+        f"{statistics}; {epochs} epochs × {steps} steps × {images} images, about {minutes:.0f} min without scoring"
     )
 
 
