@@ -51,7 +51,7 @@ def best_fixed_boxes(truth: Sequence[Tensor], count: int, overlap: float = 0.7, 
     grid = torch.stack([across[:, 0], down[:, 0], across[:, 1], down[:, 1]], dim=1)
     some = torch.linspace(0, len(true) - 1, min(len(true), TRUE_CANDIDATES)).long()
     candidates = torch.cat([true[some], grid])
-    finds = torch.cat([box_iou(block, true) >= overlap for block in candidates.split(BLOCK)])
+    finds = torch.cat([box_iou(block, true) >= overlap for block in torch.split(candidates, BLOCK)])
     left = torch.ones(len(true), dtype=torch.bool)
     chosen: list[int] = []
     while len(chosen) < count and left.any():
