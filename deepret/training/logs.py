@@ -118,7 +118,9 @@ class Logs:
     def loggers(self, folder: Path, stage: str, epoch: int = 0) -> list[Logger]:
         """The loggers of one stage."""
         csv_log = CSVLog(folder / "metrics.csv", stage, epoch)
-        return [csv_log] if self._wandb is None else [csv_log, self._wandb]
+        if self._wandb is None:
+            return [csv_log]
+        return [csv_log, WandbLogger(experiment=self._wandb.experiment, prefix=stage)]
 
     def picture(self, name: str, path: Path) -> None:
         """Sends a picture to W&B, where it is on."""
