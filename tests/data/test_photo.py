@@ -50,6 +50,11 @@ def stored(upright: np.ndarray, orientation: int) -> np.ndarray:
     return found
 
 
+def second_image() -> dict[str, object]:
+    """How a phone's file is saved: with one image alone, MPO is plain JPEG."""
+    return {"save_all": True, "append_images": [Image.new("RGB", (16, 16))]}
+
+
 @pytest.mark.parametrize("orientation", SIDES)
 @pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "mpo"])
 def test_every_orientation_comes_upright(tmp_path: Path, orientation: int, ending: str) -> None:
@@ -59,7 +64,7 @@ def test_every_orientation_comes_upright(tmp_path: Path, orientation: int, endin
     options = {
         "jpg": {"quality": 100, "subsampling": 0},
         "webp": {"lossless": True},
-        "mpo": {"quality": 100, "subsampling": 0},
+        "mpo": {"quality": 100, "subsampling": 0, **second_image()},
     }
     Image.fromarray(stored(upright, orientation)).save(path, exif=exif, **options.get(ending, {}))
     image = open_photo(path)
@@ -85,10 +90,13 @@ def test_a_large_jpeg_is_decoded_at_the_smallest_scale_that_suffices(
 ) -> None:
     path = tmp_path / ("photo.mpo" if kind == "mpo" else "photo.jpg")
     exif, image = Image.Exif(), Image.fromarray(scene(2000, 999))
+    exif[0x0112] = 1
     if kind == "turned":
         exif[0x0112], image = 6, image.transpose(Image.Transpose.ROTATE_90)
     image = image.convert({"grey": "L", "cmyk": "CMYK"}.get(kind, "RGB"))
-    image.save(path, exif=exif)
+    image.save(path, exif=exif, **(second_image() if kind == "mpo" else {}))
+    with Image.open(path) as opened:
+        assert opened.format == ("MPO" if kind == "mpo" else "JPEG")
     found = open_photo(path, max_side)
     assert found.size == size
     assert upright_size(path) == (2000, 999)
