@@ -46,6 +46,7 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
 
     training = Training(run, catalogue, device)
     training.check()
+    scored = is_scored(catalogue, config)
     print(announcement(run.folder, catalogue, config), flush=True)
     first = config["first_regions"] if learns_regions(config) else config["regions"]
     network = build_network(config, regions=first)
@@ -60,7 +61,6 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     )
     if used:
         print(f"projection fitted on {used:,} images", flush=True)
-    scored = has_test(catalogue, config)
     results: dict[str, Result] = {}
     if scored:
         results["before training"] = evaluate_network(network, config, catalogue, device)
@@ -126,12 +126,27 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     return run
 
 
-def has_test(catalogue: Catalogue, config: dict[str, Any]) -> bool:
-    """Whether there is something to score: a test split or query and gallery, or a benchmark with data of its own."""
-    if config["benchmark"]["_target_"] != "deepret.benchmarks.split.Split":
-        return True
+def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:
+    """Whether the network is scored before and after: unless ``benchmark=null`` says that it is not.
+
+    Raises:
+        UserError: the data have nothing to score, which is better said before the training than after it.
+    """
+    node = config.get("benchmark")
+    if node is None:
+        return False
     found = set(catalogue.splits)
-    return config["benchmark"].get("split", "test") in found or {"query", "gallery"} <= found
+    split = node.get("split", "test")
+    if (
+        node["_target_"] == "deepret.benchmarks.split.Split"
+        and split not in found
+        and not {"query", "gallery"} <= found
+    ):
+        raise UserError(
+            f"{catalogue.root}: no class has split={split}, so there is nothing to score: give some classes split={split} "
+            f"in images.csv, or train without a score, with benchmark=null."
+        )
+    return True
 
 
 def pictures(run: Run, training: Training, network: Network, results: dict[str, Result]) -> None:

@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from deepret.benchmarks.proposals import recall
+from deepret.data.loading import Loader
 from deepret.data.sampler import Draw
 from deepret.models.network import Network
 from deepret.models.regions.rpn import RPN
@@ -83,9 +84,9 @@ def stacked(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[Tensor]]:
     return torch.stack([maps for maps, _ in items]), [boxes for _, boxes in items]
 
 
-def map_loader(cached: Cached, batches: Any) -> DataLoader[Any]:
+def map_loader(cached: Cached, batches: Any) -> Loader[Any]:
     """A loader of (maps, boxes) over cached maps; they lie in memory, so it needs no workers."""
-    return DataLoader(CachedMaps(cached), batch_sampler=batches, collate_fn=stacked)
+    return Loader(CachedMaps(cached), workers=0, batch_sampler=batches, collate_fn=stacked)
 
 
 def recall_on(cached: Cached) -> Callable[[Proposals], float]:

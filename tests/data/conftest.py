@@ -7,11 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from PIL import Image
-
-settings.register_profile("steady", deadline=None)  # a busy machine is no mistake
-settings.load_profile("steady")
 
 Write = Callable[..., Path]
 

@@ -132,3 +132,9 @@ def test_the_same_seed_gives_the_same_weights(program) -> None:
     runs = [Path(program("train", *FAST, "stages.ranking=2").json["checkpoint"]) for _ in range(2)]
     first, second = (torch.load(path, weights_only=True)["state_dict"] for path in runs)
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_without_a_benchmark_nothing_is_scored(program, photos: Path) -> None:
+    ended = program("train", *FAST, "data=catalogue", f"data.root={photos}", "data.test_share=0", "benchmark=null")
+    assert ended.code == 0, ended.err
+    assert ended.json["mAP"] is None
