@@ -77,8 +77,6 @@ def overlay(stored: DictConfig, given: DictConfig, overrides: list[str]) -> Dict
     for key in ("checkpoint", "gallery", "dims"):
         OmegaConf.update(merged, key, given[key], force_add=True)
     OmegaConf.update(merged, "gallery", bool(given.gallery))
-    if "benchmark" not in merged:  # it was trained without a score
-        merged.benchmark = given.benchmark
     groups = configuration.groups()
     for word in overrides:
         key = word.lstrip("+~").partition("=")[0].partition("@")[0]

@@ -127,24 +127,20 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
 
 
 def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:
-    """Whether the network is scored before and after: unless ``benchmark=null`` says that it is not.
+    """Whether the network is scored before and after: unless ``benchmark=none`` says that it is not.
 
     Raises:
         UserError: the data have nothing to score, which is better said before the training than after it.
     """
-    node = config.get("benchmark")
-    if node is None:
+    node = config["benchmark"]
+    if node["_target_"].endswith(".NoBenchmark"):
         return False
     found = set(catalogue.splits)
-    split = node.get("split", "test")
-    if (
-        node["_target_"] == "deepret.benchmarks.split.Split"
-        and split not in found
-        and not {"query", "gallery"} <= found
-    ):
+    split = node.get("split")
+    if split is not None and split not in found and not {"query", "gallery"} <= found:
         raise UserError(
-            f"{catalogue.root}: no class has split={split}, so there is nothing to score: give some classes split={split} "
-            f"in images.csv, or train without a score, with benchmark=null."
+            f"{catalogue.root}: no class has split={split}, so there is nothing to score: give some classes that split in "
+            f"images.csv, or train without a score, with benchmark=none."
         )
     return True
 

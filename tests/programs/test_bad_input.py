@@ -93,7 +93,7 @@ CASES: dict[str, Case] = {
         lambda t: [*listed(t / "p", *GOOD[:12]), "projection=none"],
         ["test", "images.csv"],
     ),
-    "no test classes to train for": ("train", lambda t: listed(t / "p", *GOOD[:12]), ["split=test", "benchmark=null"]),
+    "no test classes to train for": ("train", lambda t: listed(t / "p", *GOOD[:12]), ["split=test", "benchmark=none"]),
     "strict and broken": (
         "train",
         lambda t: [*listed(t / "p", *GOOD), "data.strict=true", f"name={written(t / 'p' / 'a0.png', b'').stem}"],

@@ -135,6 +135,6 @@ def test_the_same_seed_gives_the_same_weights(program) -> None:
 
 
 def test_without_a_benchmark_nothing_is_scored(program, photos: Path) -> None:
-    ended = program("train", *FAST, "data=catalogue", f"data.root={photos}", "data.test_share=0", "benchmark=null")
+    ended = program("train", *FAST, "data=catalogue", f"data.root={photos}", "data.test_share=0", "benchmark=none")
     assert ended.code == 0, ended.err
     assert ended.json["mAP"] is None
