@@ -10,6 +10,9 @@ from deepret.data.check import IMAGES, first, look_at_all, report
 from deepret.data.listing import Row
 from deepret.errors import UserError
 
+NAMED = 20
+"""So many broken files are named at most; of more than that, how many there are says enough."""
+
 
 def check_folder(root: Path, key: str) -> None:
     """Makes sure that a folder is there.
@@ -54,8 +57,8 @@ def sound(root: Path, rows: list[Row], strict: bool, cache: Path | None) -> Cata
         text = f"{root}: {len(broken):,} of {len(rows):,} files cannot be used"
         if strict or len(broken) == len(rows):
             remedy = "data.strict=false leaves them out" if len(broken) < len(rows) else "there is nothing else in it"
-            raise UserError(f"{text}: {first(broken)}; mend or remove them ({remedy}).")
-        report(f"{text} and are left out: {first(broken)}")
+            raise UserError(f"{text}: {first(broken, NAMED)}; mend or remove them ({remedy}).")
+        report(f"{text} and are left out: {first(broken, NAMED)}")
     kept = [(row, what) for row, what in zip(rows, seen, strict=True) if not what.wrong]
     for row, (width, height, _) in kept:
         for x0, y0, x1, y1 in row.boxes:

@@ -164,6 +164,18 @@ def test_broken_files_are_reported_once_and_left_out(folders: Path, tmp_path: Pa
         load(folders, strict=True)
 
 
+def test_a_page_of_broken_files_is_named(folders: Path) -> None:
+    (folders / "z").mkdir()
+    names = [f"z/{i:02}.jpg" for i in range(20)]
+    spoil(folders, *names)
+    with pytest.warns(UserWarning, match="20 of 43 files") as caught:
+        load(folders)
+    assert all(name in str(caught[0].message) for name in names)
+    spoil(folders, "z/20.jpg")
+    with pytest.raises(UserError, match=r"21 of 44 files.*z/19\.jpg \(the file is empty\) …; mend"):
+        load(folders, strict=True)
+
+
 def test_broken_files_move_no_class_to_another_split(folders: Path) -> None:
     before = load(folders)
     spoil(folders, "c/0.jpg")
