@@ -91,6 +91,11 @@ class Augmentation:
             made = made[:, ::-1]
         return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
 
+    def side(self, size: int, view: bool) -> int:
+        """The larger side in pixels that a photograph is to be decoded at: even its least crop fills ``size`` then."""
+        least = math.sqrt(self.view_area) * (1 - self.view_perspective) if view else math.sqrt(self.crop_area)
+        return math.ceil(size / least)
+
     def _labelled(self, image: Image.Image, size: int, multiple: int, random: Generator) -> Pixels:
         size = round(size * random.uniform(self.zoom, 1))
         height, width = rounded_shape(image.width, image.height, size, multiple)

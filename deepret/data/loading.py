@@ -89,9 +89,9 @@ class TrainImages(Dataset[tuple[Tensor, int, int]]):
         self.seed = seed
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, int, int]:
-        image = open_photo(self.catalogue.photo(draw.index).path, max_side=2 * self.size)
-        random = np.random.default_rng((self.seed, draw.epoch, draw.index, draw.draw))
         view = self.catalogue.views[draw.index]
+        image = open_photo(self.catalogue.photo(draw.index).path, max_side=self.augmentation.side(self.size, view))
+        random = np.random.default_rng((self.seed, draw.epoch, draw.index, draw.draw))
         made = self.augmentation(image, self.size, self.multiple, view, random)
         return made, draw.index, int(self.labels[draw.index])
 

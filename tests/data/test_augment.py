@@ -91,6 +91,15 @@ def test_nothing_done_is_what_evaluation_sees(tmp_path: Path, view: bool, width:
     assert torch.equal(found, expected)
 
 
+@given(st.floats(0.1, 1), st.floats(0.1, 1), st.floats(0, 0.4), st.booleans())
+def test_photographs_are_decoded_large_enough_for_their_least_crop(
+    crop: float, area: float, turn: float, view: bool
+) -> None:
+    side = Augmentation(crop_area=crop, view_area=area, view_perspective=turn).side(288, view)
+    kept = area * (1 - turn) ** 2 if view else crop
+    assert (side - 1) ** 2 * kept < 288**2 <= side**2 * kept * (1 + 1e-9)
+
+
 # Perspective ----------------------------------------------------------------------------------------------------------
 
 

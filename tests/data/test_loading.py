@@ -123,6 +123,22 @@ def test_an_image_drawn_twice_is_augmented_twice(catalogue: Catalogue) -> None:
     assert not torch.equal(first, third)
 
 
+def test_large_photographs_are_decoded_no_larger_than_needed(tmp_path: Path) -> None:
+    Image.effect_noise((1600, 1200), 60).save(tmp_path / "large.jpg")
+    catalogue = Catalogue(
+        tmp_path, ["large.jpg"] * 2, ["a", "v"], ["train"] * 2, [(1600, 1200)] * 2, [[]] * 2, [False, True]
+    )
+    decoded = []
+
+    class Watched(Augmentation):
+        def __call__(self, image: Image.Image, *rest: Any) -> Tensor:
+            decoded.append(image.size)
+            return super().__call__(image, *rest)
+
+    list(train_loader(catalogue, 192, 32, Watched(crop_area=0.95, view_area=0.35), [[Draw(0, 0, 0), Draw(1, 0, 0)]]))
+    assert decoded == [(200, 150), (400, 300)]
+
+
 def test_the_seed_changes_the_augmentation(catalogue: Catalogue) -> None:
     [one], [other] = (train_loader(catalogue, 64, 16, Augmentation(), [[Draw(0, 0, 0)]], seed=s) for s in (1, 2))
     assert not torch.equal(one.parts[0], other.parts[0])
