@@ -9,7 +9,7 @@ from deepret.data.scenes.drawing import Drawing
 
 def palace(d: Drawing) -> int:
     """A wide front with a bay before its middle, a gable over it and wings at the ends."""
-    half, deep, high = d.between(12, 19), d.between(8, 12), d.between(10, 15)
+    half, deep, high = d.between(11, 16), d.between(8, 12), d.between(10, 15)
     bay, out = half * d.between(0.28, 0.42), d.between(1.5, 3.5)
     rise = d.between(2.5, 4.5)
     d.block((-half, half), (0, deep), (0, high))
@@ -43,8 +43,8 @@ def church(d: Drawing) -> int:
     d.build.saddle((-half - 0.3, half + 0.3), (-0.3, deep), (high, high + pitch), d.roof, d.gable(2 * half, pitch))
     aisle = d.between(2.5, 4)
     for turn in (-1, 1):
-        x = (half, half + aisle) if turn > 0 else (-half - aisle, -half)
-        d.build.box(x, (2, deep), (0, 0.55 * high), d.bare, d.side(deep - 2, 0.55 * high), d.roof)
+        flank = (half, half + aisle) if turn > 0 else (-half - aisle, -half)
+        d.build.box(flank, (2, deep), (0, 0.55 * high), d.bare, d.side(deep - 2, 0.55 * high), d.roof)
     wide = d.between(2.0, 2.8)
     top = high + pitch * d.between(0.5, 1.5)
     spots = (
@@ -63,7 +63,7 @@ def church(d: Drawing) -> int:
 
 def tower(d: Drawing) -> int:
     """A tall tower that stands alone on a base."""
-    half, high = d.between(2.6, 4.2), d.between(20, 34)
+    half, high = d.between(3.6, 5.4), d.between(18, 30)
     base = half + d.between(1, 3.5)
     foot = d.between(4, 7)
     d.build.box(
@@ -110,31 +110,26 @@ def town_hall(d: Drawing) -> int:
 
 
 def temple(d: Drawing) -> int:
-    """A portico of columns under a gable, steps before it, perhaps a dome behind."""
-    half, deep, high = d.between(8, 13), d.between(12, 18), d.between(8, 11)
-    porch, rise = d.between(3, 4.5), d.between(2.4, 4)
-    for step in range(4):
-        out = 2.0 - 0.5 * step
-        d.build.box(
-            (-half - out, half + out), (-porch - out, deep), (0.35 * step, 0.35 * (step + 1)), d.stone, d.stone, d.stone
-        )
-    facade = d.block((-half + 1, half - 1), (0, deep), (1.4, high), door=True)
-    d.columns((-half + 1, half - 1), -porch + 0.8, (1.4, high), 2 * int(d.rng.integers(2, 5)), d.between(0.5, 0.75))
-    d.build.box((-half, half), (-porch, deep), (high, high + 1.8), d.front(2 * half, 1.8, False), d.bare, d.stone)
-    d.build.saddle(
-        (-half - 0.4, half + 0.4),
-        (-porch - 0.4, deep),
-        (high + 1.8, high + 1.8 + rise),
-        d.roof,
-        d.gable(2 * half, rise),
+    """A hall on steps, a portico of columns under a gable before its middle, perhaps a dome above."""
+    half, deep, high = d.between(9, 13), d.between(12, 18), d.between(9, 12)
+    wide, porch, rise = half * d.between(0.42, 0.6), d.between(2.0, 3.2), d.between(2.6, 4)
+    for step in range(3):
+        out = 1.5 - 0.5 * step
+        at = (0.4 * step, 0.4 * (step + 1))
+        d.build.box((-wide - out, wide + out), (-porch - out, 0), at, d.stone, d.stone, d.stone)
+    facade = d.block((-half, half), (0, deep), (0, high + 1.8), door=True)
+    d.build.hip((-half - 0.4, half + 0.4), (-0.4, deep + 0.4), (high + 1.8, high + 1.8 + rise), d.roof, 0.6)
+    d.columns(
+        (-wide + 0.8, wide - 0.8), -porch + 0.8, (1.2, high), 2 * int(d.rng.integers(2, 4)), d.between(0.45, 0.65)
     )
+    d.build.box((-wide, wide), (-porch, 0), (high, high + 1.8), d.front(2 * wide, 1.8, False), d.bare, d.stone)
+    eaves = (-wide - 0.4, wide + 0.4), (-porch - 0.4, deep / 2), (high + 1.8, high + 1.8 + rise)
+    d.build.saddle(*eaves, d.roof, d.gable(2 * wide, rise))
     if d.chance(0.6):
-        radius = half * d.between(0.45, 0.65)
-        foot = high + d.between(3, 4.5)
-        d.build.frustum(
-            (0, deep * 0.6), (radius, high), (radius, foot + 2.5), d.side(1.0 * radius, foot + 2.5 - high), 10
-        )
-        d.build.dome((0, deep * 0.6), 1.05 * radius, foot + 2.5, radius * d.between(0.9, 1.2), d.roof)
+        radius = half * d.between(0.38, 0.5)
+        foot = high + rise + 3.0
+        d.build.frustum((0, deep * 0.6), (radius, high), (radius, foot), d.side(1.0 * radius, foot - high), 10)
+        d.build.dome((0, deep * 0.6), 1.05 * radius, foot, radius * d.between(0.8, 1.1), d.roof)
     return facade
 
 
@@ -168,7 +163,7 @@ def town_house(d: Drawing) -> int:
         )
     else:
         d.balcony(0, 0, 4.3, half)
-    d.chimneys((-half + 1, half - 1), deep * 0.7, high + pitch)
+    d.chimneys((-half + 1, half - 1), deep * 0.7, high + 3)
     return facade
 
 
@@ -216,19 +211,19 @@ def glass_house(d: Drawing) -> int:
 
 def domed(d: Drawing) -> int:
     """A cube under a great dome on a drum, slender towers at its corners."""
-    half, high = d.between(8, 11), d.between(8, 11)
+    half, high = d.between(8, 11), d.between(10, 14)
     deep = 2 * half
     facade = d.block((-half, half), (0, deep), (0, high), door=True)
-    radius, drum = half * d.between(0.6, 0.8), d.between(2, 4)
+    radius, drum = half * d.between(0.5, 0.68), d.between(2, 4)
     d.build.frustum((0, half), (radius, high), (radius, high + drum), d.side(0.63 * radius, drum), 10)
     rise = radius * d.between(0.8, 1.3)
     d.build.dome((0, half), 1.06 * radius, high + drum, rise, d.roof)
     d.build.frustum((0, half), (0.25, high + drum + rise - 0.2), (0.05, high + drum + rise + 2.5), d.stone, 4)
-    pair = [(-1, 0), (1, 0)] if d.chance(0.5) else [(-1, 0), (1, 0), (-1, 1), (1, 1)]
+    pair = [(-1, 0.1), (1, 0.1)] if d.chance(0.5) else [(-1, 0.1), (1, 0.1), (-1, 1), (1, 1)]
     if d.chance(0.75):
-        slim, top = d.between(0.9, 1.4), high + d.between(6, 13)
+        slim, top = d.between(0.9, 1.4), high + d.between(2, 9)
         for x, y in pair:
-            at = x * (half + 0.8), y * deep
+            at = x * (half + 1.6), y * deep
             d.build.frustum(at, (1.15 * slim, 0), (0.9 * slim, top), d.bare, 6)
             d.build.frustum(at, (1.5 * slim, 0.7 * top), (1.5 * slim, 0.7 * top + 0.9), d.stone, 6, d.stone)
             d.build.frustum(at, (1.05 * slim, top), (0.02, top + 3.5 * slim), d.roof, 6)

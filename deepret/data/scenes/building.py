@@ -48,7 +48,7 @@ class Building:
 def kind_of(seed: int, group: str, number: int) -> str:
     """The archetype of a group's building: each in turn, in an order of the group's own, so that none is missing."""
     order = stream(seed, group, "order").permutation(len(ARCHETYPES))
-    return list(ARCHETYPES)[order[number % len(order)]]
+    return str(list(ARCHETYPES)[order[number % len(order)]])
 
 
 def make_building(seed: int, group: str, number: int, kits: int, shared: str) -> Building:

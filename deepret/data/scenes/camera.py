@@ -37,7 +37,8 @@ class Camera:
     def project(self, points: Array) -> Array:
         """World (…, 3) → pixels (…, 2); meaningful for points before the camera."""
         p = self.seen(points)
-        return p[..., :2] / p[..., 2:] * self.focal + (self.cx, self.cy)
+        pixels: Array = p[..., :2] / p[..., 2:] * self.focal + (self.cx, self.cy)
+        return pixels
 
     def scaled(self, factor: float) -> Camera:
         """The same view with ``factor`` times as many pixels along each side."""
@@ -52,7 +53,8 @@ class Camera:
 
     def plane(self, origin: Array, u: Array, v: Array) -> Array:
         """The homography (3, 3) of a plane's coordinates (a, b, 1), the point origin + a u + b v, to pixels."""
-        return self.matrix @ self.rotation @ np.stack([u, v, origin - self.centre], axis=1)
+        homography: Array = self.matrix @ self.rotation @ np.stack([u, v, origin - self.centre], axis=1)
+        return homography
 
 
 def texture_frame(corners: Array, shape: tuple[int, ...]) -> tuple[Array, Array, Array]:

@@ -13,6 +13,8 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Colour = Sequence[float] | Array
 """Red, green, blue, 0 to 255."""
+Points = Array | Sequence[Sequence[float] | Array]
+"""Points (k, 2)."""
 
 PPM = 20
 """Pixels of a texture for each metre of wall."""
@@ -51,15 +53,16 @@ class Canvas:
         self.relief: Array = np.zeros(shape, np.float32)
         self.glass: Array = np.zeros(shape, np.uint8)
 
-    def _pixels(self, points: Array | Sequence[Sequence[float]]) -> Array:
+    def _pixels(self, points: Points) -> Array:
         """Metres (k, 2) → sixteenths of a pixel, as OpenCV's drawing functions want them."""
         points = np.asarray(points, np.float64)
         flipped = np.stack([points[:, 0] * PPM, self.colour.shape[0] - points[:, 1] * PPM], axis=1)
-        return np.rint(flipped * 16 - 8).astype(np.int32)
+        sixteenths: Array = np.rint(flipped * 16 - 8).astype(np.int32)
+        return sixteenths
 
     def shape(
         self,
-        points: Array | Sequence[Sequence[float]],
+        points: Points,
         colour: Colour | None = None,
         relief: float | None = None,
         glass: int | None = None,
@@ -86,9 +89,7 @@ class Canvas:
         """Fills an upright rectangle."""
         self.shape([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], colour, relief, glass)
 
-    def line(
-        self, points: Array | Sequence[Sequence[float]], colour: Colour, width: float, relief: float | None = None
-    ) -> None:
+    def line(self, points: Points, colour: Colour, width: float, relief: float | None = None) -> None:
         """Draws an open line ``width`` metres thick."""
         thick = max(1, round(width * PPM))
         pixels = [self._pixels(points)]
@@ -136,13 +137,13 @@ def bake(canvas: Canvas, side: int) -> Array:
     light -= np.clip(down, -0.35, 0.25) * -0.25
     if side:
         across = cv2.Sobel(relief, cv2.CV_32F, 1, 0, ksize=3)
-        light -= np.clip(across * side, -0.4, 0.4) * 0.35
+        light -= np.clip(across * side, -0.4, 0.4) * 0.16
         shadow = np.zeros_like(relief)
         for step in range(1, 9):
-            moved = np.float32([[1, 0, -side * step], [0, 1, step]])
+            moved = np.array([[1, 0, -side * step], [0, 1, step]], np.float32)
             above = cv2.warpAffine(relief, moved, relief.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
             shadow = np.maximum(shadow, np.clip((above - relief - step / PPM) * PPM, 0, 1))
-        light *= 1.0 - 0.5 * cv2.blur(shadow, (3, 3))
+        light *= 1.0 - 0.2 * cv2.blur(shadow, (3, 3))
     lit = np.clip(canvas.colour * light[..., None], 0, 255).astype(np.uint8)
     return np.dstack([lit, canvas.glass])
 

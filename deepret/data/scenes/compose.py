@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from deepret.data.scenes.annotate import Box, homography, hull_of, overlap, visible_boxes
 from deepret.data.scenes.building import Building
-from deepret.data.scenes.camera import Camera, frame, texture_frame
+from deepret.data.scenes.camera import Camera, frame
 from deepret.data.scenes.canvas import Array
 from deepret.data.scenes.clutter import Amount, draw_amount, scatter
 from deepret.data.scenes.ground import Ground, draw_ground
@@ -20,11 +21,9 @@ from deepret.data.scenes.sky import draw_sky
 from deepret.data.scenes.solids import Mesh, join
 from deepret.data.scenes.weather import air, draw_weather, fall, settle
 
-SUPER = 1.6
+SUPER = 1.5
 """Pixels drawn along a side for each that is kept."""
 _ASPECTS = ((4, 3), (4, 3), (3, 4), (3, 4), (1, 1), (3, 2), (2, 3), (16, 10))
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,7 @@ class Shot:
         azimuth: degrees from the front's normal.
         elevation: degrees above the horizon.
         visible: share of the own building that is seen.
+        camera: the view.
     """
 
     image: Array
@@ -48,6 +48,7 @@ class Shot:
     azimuth: float
     elevation: float
     visible: float
+    camera: Camera
 
 
 def take(
@@ -63,15 +64,15 @@ def take(
         rng: for everything else.
     """
     a, b = _ASPECTS[int(rng.integers(len(_ASPECTS)))]
-    shape = (round(size * a / max(a, b)), round(size * b / max(a, b)))
+    shape = (2 * round(size * a / max(a, b) / 2), 2 * round(size * b / max(a, b) / 2))  # even: SUPER times it is whole
     clutter = draw_amount(rng).times(1.0 if own else 2.5)
-    azimuth = float(np.clip(rng.normal(0, 24), -45, 45))
-    elevation = float(rng.choice([rng.uniform(-2, 4), rng.uniform(0, 14), rng.uniform(10, 26)], p=(0.5, 0.35, 0.15)))
+    azimuth = float(np.clip(rng.normal(0, 20), -45, 45))
+    elevation = float(rng.choice([rng.uniform(-2, 4), rng.uniform(0, 14), rng.uniform(8, 22)], p=(0.5, 0.38, 0.12)))
     view = dict(
         azimuth=azimuth,
         elevation=elevation,
         distance=float(rng.uniform(1.1, 2.6)),
-        share=float(rng.uniform(0.42, 0.95)),
+        share=float(rng.uniform(0.46, 0.98)),
         place=(float(rng.uniform(-0.06, 1.06)), float(np.clip(rng.normal(0.62, 0.3), -0.02, 1.04))),
         roll=float(rng.normal(0, 1.8)),
         size=shape,
@@ -96,13 +97,13 @@ def _street(
     """The own building, then others beside and behind it, none of which hides it."""
     placed = [(own.name, own.mesh)] if own else []
     low, high = own.reach if own else (np.array([-10.0, 0, 0]), np.array([10.0, 10, 10]))
-    hulls = [_hull(own.corners, camera)] if own else []
+    hulls = [hull_of(own.corners, camera)] if own else []
     if own is None and rng.random() < 0.35:
         return placed  # a park
     edge = {-1: low[0], 1: high[0]}
     taken: set[int] = set()
     for slot in ("left", "right", "left", "right", "behind", "behind"):
-        if rng.random() > {"left": 0.6, "right": 0.6, "behind": 0.3}[slot]:
+        if rng.random() > {"left": 0.78, "right": 0.78, "behind": 0.4}[slot]:
             continue
         other = neighbour(int(rng.integers(pool)))
         if id(other) in taken:
@@ -123,21 +124,12 @@ def _street(
         points = mesh.corners.reshape(-1, 3)
         if (camera.seen(points)[:, 2] < 2).any():
             continue
-        hull = _hull(points, camera)
-        if slot != "behind" and hulls and _overlap(hull, hulls[0]) > 0.12:
+        hull = hull_of(points, camera)
+        if slot != "behind" and hulls and overlap(hull, hulls[0]) > 0.12:
             continue
         hulls.append(hull)
         placed.append((other.name, mesh))
     return placed
-
-
-def _hull(points: Array, camera: Camera) -> Array:
-    return np.asarray(cv2.convexHull(camera.project(points).astype(np.float32)))
-
-
-def _overlap(first: Array, second: Array) -> float:
-    """The share of the second hull that the first covers."""
-    return float(cv2.intersectConvexConvex(first, second)[0] / max(cv2.contourArea(second), 1e-6))
 
 
 def _render(
@@ -150,7 +142,7 @@ def _render(
     rng: np.random.Generator,
 ) -> Shot:
     light, weather = draw_light(rng), draw_weather(rng)
-    ground: Ground = ("square", "street", "lawn", "cobble")[int(rng.integers(4))]  # type: ignore[assignment]
+    ground: Ground = ("square", "street", "lawn", "cobble")[int(rng.integers(4))]
     large = camera.scaled(SUPER)
     reaches = [(m.corners.reshape(-1, 3).min(0), m.corners.reshape(-1, 3).max(0)) for _, m in street]
     things, shadows = scatter(camera, amount, reaches, light.direction, rng)
@@ -174,42 +166,6 @@ def _render(
     picture[drawn] = lit[drawn]
     air(picture, buffers.near, light, weather)
     fall(picture, weather, light, rng)
-    names, boxes, visible = _truth(street, buffers, part, masks, large, bool(own))
+    names, boxes, visible = visible_boxes(street, buffers, part, masks, large, bool(own), SUPER)
     image = develop(picture, light, (camera.width, camera.height), rng)
-    return Shot(image, names, boxes, homography(own, camera) if own else None, azimuth, elevation, visible)
-
-
-def homography(own: Building, camera: Camera) -> Array:
-    """(3, 3) from pixels of the picture to pixels of the building's reference; both count from the border."""
-    corners = own.mesh.corners[own.facade]
-    texture = camera.plane(*texture_frame(corners, own.reference.shape))
-    inverse = np.linalg.inv(texture)
-    return inverse / inverse[2, 2]
-
-
-def _truth(
-    street: list[tuple[str, Mesh]], buffers: Buffers, part: Array, masks: Array, camera: Camera, owned: bool
-) -> tuple[list[str], list[Box], float]:
-    """Names and boxes of the buildings of which half or more is seen, and how much is seen of the first."""
-    names: list[str] = []
-    boxes: list[Box] = []
-    own_share = 1.0
-    padded = np.concatenate([part, [-1]]) if len(part) else np.array([-1])
-    seen = np.where(buffers.face >= 0, padded[np.minimum(buffers.face, len(part))], -1)
-    for number, (name, mesh) in enumerate(street):
-        mask = masks[number]
-        inside = int(np.count_nonzero(mask))
-        if inside == 0:
-            own_share = 0.0 if number == 0 and owned else own_share
-            continue
-        hull = _hull(mesh.corners.reshape(-1, 3), camera).reshape(-1, 2)
-        border = np.array([(0, 0), (camera.width, 0), (camera.width, camera.height), (0, camera.height)], np.float32)
-        within = _overlap(border, hull)
-        share = np.count_nonzero((seen == number) & (mask > 0)) / inside * within
-        x, y, w, h = cv2.boundingRect(mask)
-        own_share = share if number == 0 and owned else own_share
-        large_enough = max(w, h) >= 0.16 * max(camera.width, camera.height)
-        if share >= 0.5 and large_enough:
-            names.append(name)
-            boxes.append(tuple(round(v / SUPER, 1) for v in (x, y, x + w, y + h)))  # type: ignore[arg-type]
-    return names, boxes, float(own_share)
+    return Shot(image, names, boxes, homography(own, camera) if own else None, azimuth, elevation, visible, camera)

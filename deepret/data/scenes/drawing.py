@@ -6,10 +6,12 @@ from functools import cached_property
 
 import numpy as np
 
-from deepret.data.scenes import facade as fronts
 from deepret.data.scenes.canvas import Skin
+from deepret.data.scenes.facade import draw_facade
+from deepret.data.scenes.fronts import glazed, rose
 from deepret.data.scenes.solids import Builder
 from deepret.data.scenes.style import Style
+from deepret.data.scenes.walls import bare, gable, plain, tiled
 
 
 class Drawing:
@@ -28,38 +30,38 @@ class Drawing:
 
     def front(self, width: float, height: float, door: bool = True) -> Skin:
         """A rich facade."""
-        return fronts.draw_facade(self.style, width, height, self.rng, door=door)
+        return draw_facade(self.style, width, height, self.rng, door=door)
 
     def side(self, width: float, height: float) -> Skin:
         """A side wall: windows, nothing else."""
-        return fronts.draw_facade(self.style, width, height, self.rng, rich=False)
+        return draw_facade(self.style, width, height, self.rng, rich=False)
 
     def gable(self, width: float, height: float) -> Skin:
         """A gable's triangle."""
-        return fronts.gable(self.style, width, height, self.rng)
+        return gable(self.style, width, height, self.rng)
 
     def church(self, width: float, height: float) -> Skin:
         """A front with a rose window."""
-        return fronts.rose(self.style, width, height, self.rng)
+        return rose(self.style, width, height, self.rng)
 
     def glass(self, width: float, height: float) -> Skin:
         """A curtain wall."""
-        return fronts.glazed(self.style, width, height, self.rng)
+        return glazed(self.style, width, height, self.rng)
 
     @cached_property
     def roof(self) -> Skin:
         """A stretch of roof, shared by all slopes."""
-        return fronts.tiled(self.style, 20.0, 9.0, self.rng)
+        return tiled(self.style, 20.0, 9.0, self.rng)
 
     @cached_property
     def stone(self) -> Skin:
         """Dressed stone, shared by columns, steps and battlements."""
-        return fronts.plain(self.style, 6.0, 9.0, self.rng)
+        return plain(self.style, 6.0, 9.0, self.rng)
 
     @cached_property
     def bare(self) -> Skin:
         """The wall without openings."""
-        return fronts.bare(self.style, 12.0, 9.0, self.rng)
+        return bare(self.style, 12.0, 9.0, self.rng)
 
     def block(
         self,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from deepret.data.scenes.canvas import PPM, Canvas, Skin, fractal
-from deepret.data.scenes.glyphs import banner, clock, ornament, sign
+from deepret.data.scenes.glyphs import banner, clock, motif, ornament, sign
 from deepret.data.scenes.style import Style
-from deepret.data.scenes.texture import roof, wall, weather
+from deepret.data.scenes.texture import wall, weather
 from deepret.data.scenes.windows import Window, draw_door, draw_window
 
 
@@ -28,7 +27,8 @@ def draw_facade(
         rich: whether it carries signs, banners and ornaments; side walls do not.
     """
     canvas = wall(width, height, style.wall, style.colour, style.joint, rng)
-    _foot(canvas, style)
+    fresco(canvas, style, rng)
+    foot(canvas, style)
     storeys = max(1, round((height - 0.6) / style.storey))
     rise = (height - 0.8) / storeys
     bays = max(1, round((width - 0.8) / style.bay))
@@ -42,7 +42,7 @@ def draw_facade(
             canvas.rect(x - 0.25, 0.6, x + 0.25, height - 0.8, style.trim, 0.14)
             canvas.rect(x - 0.35, height - 1.2, x + 0.35, height - 0.8, np.asarray(style.trim) * 1.05, 0.2)
     if style.quoins:
-        _quoins(canvas, style)
+        quoins(canvas, style)
     portal = door and width > 3.2
     blank = _storeys(canvas, style, storeys, rise, bays, span, portal, rng)
     if portal:
@@ -50,14 +50,36 @@ def draw_facade(
         draw_door(
             canvas, width / 2, wide, min(rise * 0.88, wide * 1.9), style.ground.shape, style.trim, style.leaf, rng
         )
-    _cornice(canvas, style)
+    cornice(canvas, style)
     if rich:
         _unique(canvas, style, storeys, rise, blank, portal, rng)
     weather(canvas, style.wear, rng)
     return Skin(canvas)
 
 
-def _foot(canvas: Canvas, style: Style) -> None:
+def fresco(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
+    """Motifs painted or inlaid in rows, each unlike the next: the mark by which a wall is known again."""
+    wall_colour = np.asarray(style.colour)
+    inks = [
+        wall_colour * 0.55,
+        np.minimum(wall_colour * 1.35, 250),
+        0.35 * wall_colour + 0.65 * np.asarray(style.accent),
+    ]
+    scale = float(np.clip(max(canvas.width, canvas.height) / 16, 0.9, 1.6))  # larger fronts are seen from farther away
+    step = 1.15 * scale
+    columns, rows = max(1, round(canvas.width / step)), max(1, round(canvas.height / step))
+    for i in range(rows):
+        for j in range(columns):
+            x, y = (j + 0.5) * canvas.width / columns, (i + 0.5) * canvas.height / rows
+            pick = rng.random()
+            if pick < 0.12:  # a great one over the place of four
+                motif(canvas, x, y, scale * float(rng.uniform(1.6, 2.4)), inks[int(rng.integers(3))], rng)
+            elif pick < style.painted:
+                motif(canvas, x, y, scale * float(rng.uniform(0.6, 1.1)), inks[int(rng.integers(3))], rng)
+
+
+def foot(canvas: Canvas, style: Style) -> None:
+    """The plinth, or a whole ground floor of rough stone."""
     high = min(style.plinth, 0.3 * canvas.height)
     canvas.rect(0, 0, canvas.width, high, np.asarray(style.trim) * 0.9, 0.1)
     if high > 2:  # a rusticated ground floor
@@ -66,20 +88,20 @@ def _foot(canvas: Canvas, style: Style) -> None:
     canvas.rect(0, high - 0.15, canvas.width, high, style.trim, 0.16)
 
 
-def _quoins(canvas: Canvas, style: Style) -> None:
+def quoins(canvas: Canvas, style: Style) -> None:
+    """Dressed stones at both corners."""
     for i, y in enumerate(np.arange(0, canvas.height, 0.5)):
         long = 0.85 if i % 2 else 0.5
         for x0, x1 in ((0, long), (canvas.width - long, canvas.width)):
             canvas.rect(x0, y + 0.04, x1, y + 0.46, style.trim, 0.1)
 
 
-def _cornice(canvas: Canvas, style: Style) -> None:
+def cornice(canvas: Canvas, style: Style) -> None:
+    """The moulding under the eaves."""
     top = canvas.height
     canvas.rect(0, top - 0.75, canvas.width, top - 0.5, style.trim, 0.15, 0)
     canvas.rect(0, top - 0.5, canvas.width, top - 0.22, np.asarray(style.trim) * 0.92, 0.28, 0)
     canvas.rect(0, top - 0.22, canvas.width, top, np.clip(np.asarray(style.trim) * 1.06, 0, 255), 0.4, 0)
-    for x in np.arange(0.2, canvas.width, 0.55):  # dentils
-        canvas.rect(x, top - 0.5, x + 0.25, top - 0.3, style.trim, 0.36)
 
 
 def _storeys(
@@ -94,7 +116,7 @@ def _storeys(
 ) -> list[tuple[float, float]]:
     """Draws the windows; gives the middles of the places where one was left out."""
     blank = []
-    skip = rng.random((storeys, bays)) < 0.06
+    skip = rng.random((storeys, bays)) < 0.14
     for level in range(storeys):
         look = style.ground if level == 0 else style.top if level == storeys - 1 and storeys > 2 else style.main
         look = _fitted(look, span, rise)
@@ -106,7 +128,11 @@ def _storeys(
             if skip[level, i]:
                 blank.append((x, rise * (level + 0.5)))
                 continue
-            draw_window(canvas, x, y, look, style.trim, style.frame, style.accent, rng)
+            own = replace(
+                look, width=look.width * float(rng.uniform(0.8, 1.05)), shutters=look.shutters and rng.random() < 0.8
+            )
+            trim = np.asarray(style.trim) * rng.uniform(0.6, 1.1)  # stones of different age
+            draw_window(canvas, x, y, own, trim, style.frame, style.accent, rng)
     return blank
 
 
@@ -176,122 +202,3 @@ def _ivy(canvas: Canvas, rng: np.random.Generator) -> None:
     canvas.colour[leaf] = np.clip((np.array([66, 96, 48]) * tone[..., None])[leaf], 0, 255).astype(np.uint8)
     canvas.relief = np.where(leaf, 0.2 + 0.1 * tone, canvas.relief).astype(np.float32)
     canvas.glass[leaf] = 0
-
-
-def plain(style: Style, width: float, height: float, rng: np.random.Generator) -> Skin:
-    """A wall of trim stone without openings, for columns, steps and battlements."""
-    canvas = wall(width, height, "ashlar", style.trim, np.asarray(style.trim) * 0.75, rng)
-    weather(canvas, style.wear, rng)
-    return Skin(canvas)
-
-
-def bare(style: Style, width: float, height: float, rng: np.random.Generator) -> Skin:
-    """The building's wall without openings."""
-    canvas = wall(width, height, style.wall, style.colour, style.joint, rng)
-    weather(canvas, style.wear, rng)
-    return Skin(canvas)
-
-
-def tiled(style: Style, width: float, height: float, rng: np.random.Generator) -> Skin:
-    """A stretch of the building's roof."""
-    canvas = roof(width, height, style.roof, style.roof_colour, rng)
-    rows, columns = canvas.relief.shape
-    moss = np.clip(fractal(rows, columns, 2.5 * PPM, rng, 4) - 0.35, 0, 0.6) * style.wear
-    canvas.tint(1 - moss[..., None] * np.array([0.5, 0.2, 0.6], np.float32))
-    return Skin(canvas)
-
-
-def gable(style: Style, width: float, height: float, rng: np.random.Generator) -> Skin:
-    """A gable's triangle: its wall, a window or relief in its middle, and mouldings along the slopes."""
-    canvas = wall(width, height, style.wall, style.colour, style.joint, rng)
-    size = min(0.38 * width, 0.42 * height)
-    pick = rng.random()
-    if pick < 0.4:
-        draw_window(
-            canvas,
-            width / 2,
-            0.2 * height,
-            Window("circle", size, size, 3, 1, 0.2),
-            style.trim,
-            style.frame,
-            style.accent,
-            rng,
-        )
-    elif pick < 0.7:
-        ornament(canvas, width / 2, 0.36 * height, size, style.trim, rng)
-    else:
-        clock(canvas, width / 2, 0.36 * height, size / 2, (236, 230, 212), (56, 48, 42), rng)
-    edge = min(0.5, 0.12 * height)
-    canvas.line([(0, 0), (width / 2, height), (width, 0)], style.trim, 2 * edge, 0.2)
-    canvas.rect(0, 0, width, edge, style.trim, 0.2)
-    weather(canvas, style.wear, rng)
-    return Skin(canvas)
-
-
-def rose(style: Style, width: float, height: float, rng: np.random.Generator) -> Skin:
-    """A church front: a portal below, a rose window above, narrow lights at the sides."""
-    canvas = wall(width, height, style.wall, style.colour, style.joint, rng)
-    _foot(canvas, style)
-    radius = min(0.2 * width, 0.18 * height)
-    middle = 0.7 * height
-    for ring, shade, depth in ((1.3, 1.0, 0.2), (1.12, 0.8, 0.05)):
-        canvas.disc(width / 2, middle, radius * ring, np.asarray(style.trim) * shade, depth)
-    canvas.disc(width / 2, middle, radius, (58, 62, 84), -0.25, 200)
-    petals = int(rng.integers(6, 13))
-    for i in range(petals):
-        angle = 2 * np.pi * i / petals
-        at = width / 2 + 0.62 * radius * np.cos(angle), middle + 0.62 * radius * np.sin(angle)
-        canvas.disc(
-            *at, 1.5 * radius / petals, rng.choice([(120, 60, 70), (70, 90, 140), (150, 130, 70), (70, 110, 90)]), -0.22
-        )
-        canvas.line(
-            [(width / 2, middle), (width / 2 + radius * np.cos(angle), middle + radius * np.sin(angle))],
-            style.trim,
-            0.12,
-            -0.05,
-        )
-    canvas.disc(width / 2, middle, 0.2 * radius, style.trim, 0.0)
-    light = Window("pointed" if style.main.shape == "pointed" else "round", 0.09 * width, 0.3 * height, 1, 4, 0.25)
-    for turn in (-1, 1):
-        draw_window(
-            canvas, width / 2 + turn * 0.34 * width, 0.3 * height, light, style.trim, style.frame, style.accent, rng
-        )
-    draw_door(canvas, width / 2, 0.2 * width, min(0.36 * height, 0.4 * width), light.shape, style.trim, style.leaf, rng)
-    if style.quoins:
-        _quoins(canvas, style)
-    _cornice(canvas, style)
-    for _ in range(int(rng.integers(2, 6))):
-        at = width / 2 + float(rng.choice([-1, 1])) * 0.34 * width, float(rng.uniform(0.1, 0.92)) * height
-        ornament(canvas, *at, float(rng.uniform(0.8, 1.5)), style.trim, rng)
-    weather(canvas, style.wear, rng)
-    return Skin(canvas)
-
-
-def glazed(style: Style, width: float, height: float, rng: np.random.Generator) -> Skin:
-    """A curtain wall of glass between thin mullions, some panes opaque, with a sign at the top."""
-    canvas = Canvas(width, height, np.asarray(style.colour) * 0.9)
-    rise, span = float(rng.uniform(1.6, 3.2)), float(rng.uniform(1.1, 2.2))
-    rows, columns = max(1, round(height / rise)), max(1, round(width / span))
-    rise, span = height / rows, width / columns
-    for i in range(rows):
-        for j in range(columns):
-            if rng.random() < 0.88:
-                tone = np.array([60, 78, 92]) * rng.uniform(0.6, 1.5)
-                canvas.rect(
-                    j * span + 0.1,
-                    i * rise + 0.3,
-                    (j + 1) * span - 0.1,
-                    (i + 1) * rise - 0.1,
-                    tone,
-                    -0.12,
-                    int(rng.integers(60, 256)),
-                )
-            elif rng.random() < 0.5:
-                canvas.rect(j * span, i * rise, (j + 1) * span, (i + 1) * rise, style.accent, 0.05)
-    if rng.random() < 0.8:
-        board, ink = (style.leaf, (240, 236, 224))
-        sign(canvas, width * float(rng.uniform(0.35, 0.65)), height - 1.3, min(0.8 * width, 9), 1.6, board, ink, rng)
-    rng_rows, rng_columns = canvas.relief.shape
-    canvas.tint(cv2.GaussianBlur(1 + 0.2 * fractal(rng_rows, rng_columns, 4 * PPM, rng, 3), (5, 5), 0))
-    weather(canvas, 0.5 * style.wear, rng)
-    return Skin(canvas)

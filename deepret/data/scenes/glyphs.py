@@ -75,6 +75,32 @@ def ornament(canvas: Canvas, x: float, y: float, size: float, colour: Colour, rn
         canvas.disc(x, y, 0.28 * half, np.clip(np.asarray(colour) * 1.15, 0, 255), 0.14)
 
 
+def motif(canvas: Canvas, x: float, y: float, size: float, colour: Colour, rng: np.random.Generator) -> None:
+    """One painted mark: a disc, ring, lozenge, bow, cross or leaf, at any angle."""
+    kind, turn = int(rng.integers(6)), 45.0 * int(rng.integers(8))
+    half = size / 2
+    spoke = half * np.array([np.cos(np.radians(turn)), np.sin(np.radians(turn))])
+    middle, across = np.array([x, y]), np.array([-spoke[1], spoke[0]])
+    if kind == 0:
+        canvas.disc(x, y, 0.7 * half, colour)
+    elif kind == 1:
+        canvas.line(arc(x, y, 0.8 * half, turn, turn + rng.uniform(180, 360), 14), colour, 0.25 * size)
+    elif kind == 2:
+        canvas.shape(np.stack([middle + spoke, middle + 0.6 * across, middle - spoke, middle - 0.6 * across]), colour)
+    elif kind == 3:
+        canvas.line(np.stack([middle - spoke, middle + 0.7 * across, middle + spoke]), colour, 0.25 * size)
+    elif kind == 4:
+        canvas.line(np.stack([middle - spoke, middle + spoke]), colour, 0.22 * size)
+        canvas.line(np.stack([middle - across, middle + across]), colour, 0.22 * size)
+    else:
+        canvas.shape(
+            np.concatenate(
+                [[middle - spoke], arc(x + 0.3 * spoke[0], y + 0.3 * spoke[1], 0.6 * half, turn - 100, turn + 100, 10)]
+            ),
+            colour,
+        )
+
+
 def banner(
     canvas: Canvas, x: float, top: float, width: float, height: float, colour: Colour, rng: np.random.Generator
 ) -> None:

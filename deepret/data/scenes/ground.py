@@ -26,7 +26,7 @@ def _tile(kind: Surface, variant: int) -> tuple[Array, ...]:
     base = {
         "slabs": (158, 150, 138),
         "asphalt": (92, 92, 94),
-        "grass": (84, 112, 52),
+        "grass": (94, 108, 66),
         "setts": (118, 112, 104),
         "gravel": (176, 160, 130),
     }[kind]

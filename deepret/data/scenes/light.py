@@ -20,7 +20,7 @@ _SUN: dict[Hour, tuple[float, float, float]] = {
     "overcast": (0.16, 0.16, 0.17),
     "golden": (1.95, 1.32, 0.74),
     "dusk": (0.50, 0.32, 0.26),
-    "night": (0.05, 0.07, 0.11),
+    "night": (0.62, 0.47, 0.30),
 }
 _SKY: dict[Hour, tuple[float, float, float]] = {
     "day": (0.46, 0.56, 0.72),
@@ -54,11 +54,13 @@ def draw_light(rng: np.random.Generator) -> Light:
     """A light as it comes: mostly day, often grey, now and then evening or night."""
     hours: tuple[Hour, ...] = ("day", "overcast", "golden", "dusk", "night")
     hour = hours[int(rng.choice(5, p=(0.52, 0.17, 0.17, 0.08, 0.06)))]
-    low, high = {"day": (28, 62), "overcast": (40, 70), "golden": (12, 26), "dusk": (8, 20), "night": (35, 60)}[hour]
+    low, high = {"day": (28, 62), "overcast": (40, 70), "golden": (12, 26), "dusk": (8, 20), "night": (8, 18)}[hour]
     height, turn = np.radians(rng.uniform(low, high)), np.radians(rng.uniform(-115, 115))
+    turn = turn * 0.5 if hour == "night" else turn  # floodlights stand before the front
     direction = np.array([np.sin(turn) * np.cos(height), -np.cos(turn) * np.cos(height), np.sin(height)])
     strength = rng.uniform(0.8, 1.15)
-    tint = 1 + rng.normal(0, 0.04, 3)
+    warm = rng.normal(0, 0.05)
+    tint = np.array([1 + warm, 1.0, 1 - warm])
     lamps = {"day": 0.0, "overcast": 0.03, "golden": 0.06, "dusk": 0.4, "night": 0.55}[hour] * rng.uniform(0.5, 1.3)
     return Light(hour, direction, np.array(_SUN[hour]) * strength * tint, np.array(_SKY[hour]) * tint, float(lamps))
 

@@ -127,7 +127,7 @@ def _warp(
     area = abs(_area(pixels))
     spread = corners[1] - corners[0], (corners[2] + corners[3]) / 2 - (corners[0] + corners[1]) / 2
     ratio = np.sqrt(np.linalg.norm(spread[0]) * np.linalg.norm(spread[1]) * PPM**2 / max(area, 1.0))
-    level = int(np.clip(np.round(np.log2(max(ratio, 1e-3)) - 0.2), 0, 6))
+    level = int(np.clip(np.round(np.log2(max(ratio, 1e-3)) + 0.1), 0, 6))
     shrink = np.array([max(1, shape[1] >> level) / shape[1], max(1, shape[0] >> level) / shape[0]])
     centred = np.array([[1, 0, offset[0] + 0.5], [0, 1, offset[1] + 0.5], [0, 0, 1]])
     scale = np.array([[shrink[0], 0, -0.5], [0, shrink[1], -0.5], [0, 0, 1]])
@@ -153,7 +153,7 @@ def depth_map(mesh: Mesh, rotation: Array, centre: Array, scale: float, size: in
     normal = normals(mesh.corners) @ rotation.T
     depth = np.full((size, size), 1e6, np.float32)
     for p, n in zip(points, normal, strict=True):
-        if abs(n[2]) < 1e-3:
+        if n[2] > -1e-3:  # it looks away from the sun: the faces before it throw its shadow
             continue
         pixels = p[:, :2] * scale + size / 2
         x0, y0 = np.maximum(np.floor(pixels.min(0)).astype(int), 0)

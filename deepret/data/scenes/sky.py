@@ -44,7 +44,8 @@ def draw_sky(camera: Camera, light: Light, rng: np.random.Generator) -> Array:
     sky += (toward**6)[..., None] * glow.astype(np.float32)
     _clouds(sky, up, light, horizon, rng)
     _hills(sky, camera, up, light, horizon, rng)
-    return sky.astype(np.float32)
+    picture: Array = sky.astype(np.float32)
+    return picture
 
 
 def _clouds(sky: Array, up: Array, light: Light, horizon: Array, rng: np.random.Generator) -> None:

@@ -29,7 +29,7 @@ class Scenes:
         test_classes: landmarks for the last word.
         images_per_class: pictures of each.
         distractors: pictures that show none of them.
-        size: larger side in pixels.
+        size: larger side in pixels, an even number.
         noise: share of the train pictures filed under a wrong label; half show another class, half none.
         seed: of the buildings and the pictures.
         split: which split is scored.
@@ -38,7 +38,7 @@ class Scenes:
         cache: where the pictures are kept.
 
     Raises:
-        UserError: noise without a second class that could be mistaken; pictures of which nothing would be left.
+        UserError: too few classes or images to learn or to score on, pictures too small, a noise that is no share.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Scenes:
         test_classes: Annotated[int, Field(ge=1)] = 20,
         images_per_class: Annotated[int, Field(ge=2, le=1000)] = 10,
         distractors: NonNegativeInt = 100,
-        size: Annotated[int, Field(ge=48, le=2048)] = 288,
+        size: Annotated[int, Field(ge=48, le=2048, multiple_of=2)] = 288,
         noise: Annotated[float, Field(ge=0, le=1)] = 0.0,
         seed: NonNegativeInt = 0,
         split: Literal["test", "val"] = "test",
@@ -61,6 +61,8 @@ class Scenes:
         _at_least("test_classes", test_classes, 1, "the score comes from test")
         _at_least("images_per_class", images_per_class, 2, "nothing can be compared with a single image")
         _at_least("size", size, 48, "smaller buildings show nothing")
+        if size % 2:
+            raise UserError(f"data.size={size}: give an even number; pictures are drawn 1½ times as large.")
         if not 0 <= noise <= 1:
             raise UserError(f"data.noise={noise}: it is a share of the train images, from 0 to 1.")
         if distractors < 0:

@@ -7,7 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from deepret.data.scenes.canvas import PPM, Canvas, Skin, arc, fractal, stream
+from deepret.data.scenes.canvas import PPM, Array, Canvas, Points, Skin, arc, fractal, stream
 from deepret.data.scenes.glyphs import letters
 from deepret.data.scenes.solids import Builder, Mesh
 
@@ -53,7 +53,7 @@ def tree(variant: int) -> tuple[Skin, float, float]:
         pen.line([(width / 2, start), end], (255, 255, 255), 0.012 * height)
     alpha |= pen.colour[..., 0]
     if variant % 7 != 6:
-        blob = np.zeros((rows, columns), np.float32)
+        blob: Array = np.zeros((rows, columns), np.float32)
         for _ in range(14):
             a, r = rng.uniform(0, 2 * np.pi), np.sqrt(rng.random())
             x = (0.5 + 0.30 * r * np.cos(a)) * columns
@@ -97,7 +97,7 @@ def person(variant: int) -> tuple[Skin, float, float]:
     coat, legs = (np.array(_CLOTHES[int(i)]) for i in rng.integers(0, len(_CLOTHES), 2))
     skin = np.array([(222, 184, 158), (178, 132, 100), (122, 84, 62)][int(rng.integers(3))])
     middle, stride = width / 2, float(rng.uniform(0.02, 0.2))
-    parts = [
+    parts: list[tuple[Points, Array]] = [
         (
             [
                 (middle - stride - 0.09, 0),
@@ -142,7 +142,7 @@ def lamp(variant: int) -> tuple[Skin, float, float]:
     rng = stream("lamp", variant)
     height, width = float(rng.uniform(4, 8)), 2.0
     canvas, mask = Canvas(width, height, (52, 54, 56)), Canvas(width, height, (0, 0, 0))
-    shapes = [[(0.93, 0), (1.07, 0), (1.05, height - 0.2), (0.95, height - 0.2)]]
+    shapes: list[Points] = [[(0.93, 0), (1.07, 0), (1.05, height - 0.2), (0.95, height - 0.2)]]
     if variant % 3 == 0:
         flag = [(1.05, height - 0.3), (1.95, height - 0.4), (1.9, height - 1.2), (1.05, height - 1.1)]
         canvas.shape(flag, _CLOTHES[int(rng.integers(len(_CLOTHES)))])
@@ -195,7 +195,7 @@ def vehicle(variant: int) -> Mesh:
 def _panel(
     width: float,
     height: float,
-    paint: np.typing.NDArray[np.float64],
+    paint: Array,
     band: tuple[float, float] | None,
     windows: int,
     rng: np.random.Generator,

@@ -79,6 +79,7 @@ class Style:
     sign: float
     ornament: float
     banner: float
+    painted: float
 
 
 def _vary(colour: Colour, amount: float, rng: np.random.Generator) -> Colour:
@@ -138,7 +139,7 @@ def draw_style(seed: int, group: str, masonry: int, windows: int, crown: int, rn
         if glass.random() < 0.15
         else Window("square", main.width * 0.85, 1.3, 2, 1, main.surround),
         storey=float(rng.uniform(3.4, 4.3)),
-        bay=float(max(main.width * (2.1 if main.shutters else 1.6), rng.uniform(2.4, 3.6))),
+        bay=float(max(main.width * (2.1 if main.shutters else 1.9), rng.uniform(3.0, 4.6))),
         quoins=bool(stone.random() < 0.4),
         pilasters=bool(stone.random() < 0.3),
         strings=bool(stone.random() < 0.6),
@@ -147,4 +148,5 @@ def draw_style(seed: int, group: str, masonry: int, windows: int, crown: int, rn
         sign=float(rng.uniform(0.2, 1.0)),
         ornament=float(rng.uniform(0.1, 0.9)),
         banner=float(rng.uniform(0.0, 0.6)),
+        painted=float(rng.uniform(0.75, 1.0)),
     )

@@ -35,7 +35,7 @@ def wall(width: float, height: float, kind: Wall, colour: Colour, second: Colour
     """
     canvas = Canvas(width, height, colour)
     if kind in ("brick", "ashlar", "banded"):
-        course, length, spread = {"brick": (0.3, 0.65, 0.12), "ashlar": (0.75, 1.3, 0.09), "banded": (0.6, 1.0, 0.07)}[
+        course, length, spread = {"brick": (0.3, 0.65, 0.15), "ashlar": (0.75, 1.3, 0.16), "banded": (0.6, 1.0, 0.13)}[
             kind
         ]
         _courses(canvas, course, length, spread, second, rng)
@@ -149,14 +149,15 @@ def weather(canvas: Canvas, amount: float, rng: np.random.Generator) -> None:
     rows, columns = canvas.relief.shape
     blotch = fractal(rows, columns, 3.5 * PPM, rng, 5)
     streak = cv2.resize(fractal(max(2, rows // 24), columns, 0.4 * PPM, rng, 2), (columns, rows))
-    ledge = np.clip(cv2.blur(canvas.relief, (3, 3)), 0, 0.3) / 0.3
+    ledge: Array = np.clip(cv2.blur(canvas.relief, (3, 3)), 0, 0.3) / np.float32(0.3)
     below = cv2.blur(ledge, (5, PPM * 2 + 1), anchor=(2, PPM * 2))  # a ledge's soot hangs two metres down
     foot = np.exp(-np.arange(rows, dtype=np.float32)[::-1] / (1.5 * PPM))[:, None]
     dark = 0.30 * np.clip(blotch, -0.5, 1) + 0.35 * below * np.clip(0.5 + 2 * streak, 0, 1) + 0.30 * foot
     cool = np.array([1.05, 1.0, 0.92], np.float32)
-    canvas.tint(1 - amount * dark[..., None] * cool)
-    if amount > 0.45:
-        worn = (fractal(rows, columns, 2.2 * PPM, rng, 4) > 1.15 - 0.6 * amount) & (canvas.glass == 0)
-        fresh = np.asarray(canvas.colour.reshape(-1, 3).mean(0)) * (0.72, 0.66, 0.62)
-        canvas.colour[worn] = (0.4 * canvas.colour[worn] + 0.6 * fresh).astype(np.uint8)
-        canvas.relief -= 0.03 * worn
+    patina = 1 + 0.10 * fractal(rows, columns, 1.0 * PPM, rng, 3)  # no two stretches of wall are alike
+    canvas.tint((1 - amount * dark[..., None] * cool) * patina[..., None])
+    # patches where the coat came off, down to something darker, and others that were mended
+    patches, mean = fractal(rows, columns, 1.3 * PPM, rng, 4), canvas.colour.reshape(-1, 3).mean(0)
+    for where, tone in ((patches > 1.15 - 0.45 * amount, 0.62), (patches < -1.15 + 0.45 * amount, 1.25)):
+        where &= canvas.glass == 0
+        canvas.colour[where] = np.clip(0.4 * canvas.colour[where] + 0.6 * tone * mean, 0, 250).astype(np.uint8)

@@ -28,7 +28,7 @@ def draw_weather(rng: np.random.Generator) -> Weather:
     """Mostly clear or hazy; fog, rain and snow now and then."""
     kinds: tuple[Kind, ...] = ("clear", "haze", "fog", "rain", "snow")
     kind = kinds[int(rng.choice(5, p=(0.50, 0.26, 0.07, 0.09, 0.08)))]
-    low, high = {"clear": (1500, 4000), "haze": (350, 900), "fog": (110, 240), "rain": (260, 700), "snow": (260, 700)}[
+    low, high = {"clear": (1500, 4000), "haze": (350, 900), "fog": (140, 300), "rain": (260, 700), "snow": (260, 700)}[
         kind
     ]
     return Weather(kind, float(rng.uniform(low, high)))
@@ -63,7 +63,7 @@ def fall(picture: Array, weather: Weather, light: Light, rng: np.random.Generato
     if weather.kind not in ("rain", "snow"):
         return
     rows, columns = picture.shape[:2]
-    layer = np.zeros((rows, columns), np.uint8)
+    layer: Array = np.zeros((rows, columns), np.uint8)
     if weather.kind == "rain":
         lean = rng.normal(0, 0.2)
         for _ in range(int(rng.uniform(60, 220))):

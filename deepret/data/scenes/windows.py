@@ -120,7 +120,8 @@ def _opening(
     if look.shape == "circle":
         for angle in np.radians(np.arange(look.columns * 2) * 180 / (look.columns * 2)):
             ray = np.array([np.cos(angle), np.sin(angle)]) * w / 2
-            canvas.line([(x, y + h / 2) - ray, ray + (x, y + h / 2)], frame, bar, -0.14)
+            middle = np.array([x, y + h / 2])
+            canvas.line([middle - ray, middle + ray], frame, bar, -0.14)
         return
     for i in range(1, look.columns):
         at = x - w / 2 + w * i / look.columns
