@@ -78,6 +78,8 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
                     )
                 found.append((reader.line_num, dict(zip(names, (v.strip() for v in values), strict=True))))
             return found
+    except OSError as error:
+        raise UserError(f"{path}: cannot be opened ({error.strerror}).") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as a CSV file in UTF-8 ({error}); save it as one.") from None
 

@@ -139,8 +139,8 @@ def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:
     split = node.get("split")
     if split is not None and split not in found and not {"query", "gallery"} <= found:
         raise UserError(
-            f"{catalogue.root}: no class has split={split}, so there is nothing to score: give some classes that split in "
-            f"images.csv, or train without a score, with benchmark=none."
+            f"{catalogue.root}: no class has split={split}, so there is nothing to score: give some classes that split "
+            f"in images.csv, or train without a score, with benchmark=none."
         )
     return True
 
