@@ -26,17 +26,28 @@ def stream(*keys: int | str) -> np.random.Generator:
 
 
 def fractal(rows: int, columns: int, cell: float, rng: np.random.Generator, octaves: int = 3) -> Array:
-    """Smooth noise (rows, columns) of zero mean and about unit range, its largest blotches ``cell`` pixels wide."""
-    total = np.zeros((rows, columns), np.float32)
-    weight = 1.0
-    for _ in range(octaves):
-        grid = rng.random((int(rows / cell) + 3, int(columns / cell) + 3), dtype=np.float32) - 0.5
-        # the grid is stretched by a whole cell, so that its phase does not follow the sheet's border
-        size = (int(grid.shape[1] * cell) + 1, int(grid.shape[0] * cell) + 1)
-        total += weight * cv2.resize(grid, size, interpolation=cv2.INTER_CUBIC)[:rows, :columns]
+    """Smooth noise (rows, columns) of zero mean and about unit range, its largest blotches ``cell`` pixels wide.
+
+    It is built up from coarse to fine, each octave at its own resolution: Σ_k 2^(−k) noise(cell 2^(−k)).
+    """
+    total: Array | None = None
+    weight = 1.6
+    for octave in range(octaves):
+        pitch = cell / 2**octave
+        if pitch < 1 and total is not None:
+            break
+        grid = weight * (rng.random((int(rows / pitch) + 3, int(columns / pitch) + 3), dtype=np.float32) - 0.5)
+        if total is not None:
+            height, width = total.shape
+            twice = cv2.resize(total, (2 * width, 2 * height), interpolation=cv2.INTER_CUBIC)
+            grid += twice[: grid.shape[0], : grid.shape[1]]
+        total, finest = grid, pitch
         weight *= 0.5
-        cell = max(cell / 2, 1.0)
-    return total * 1.6
+    assert total is not None
+    # the grid is larger than the sheet by a cell or more, so that its phase does not follow the border
+    size = max(columns, int(total.shape[1] * finest)), max(rows, int(total.shape[0] * finest))
+    smooth: Array = cv2.resize(total, size, interpolation=cv2.INTER_CUBIC)[:rows, :columns]
+    return smooth
 
 
 class Canvas:
@@ -139,7 +150,7 @@ def bake(canvas: Canvas, side: int) -> Array:
         across = cv2.Sobel(relief, cv2.CV_32F, 1, 0, ksize=3)
         light -= np.clip(across * side, -0.4, 0.4) * 0.16
         shadow = np.zeros_like(relief)
-        for step in range(1, 9):
+        for step in range(1, 6):
             moved = np.array([[1, 0, -side * step], [0, 1, step]], np.float32)
             above = cv2.warpAffine(relief, moved, relief.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
             shadow = np.maximum(shadow, np.clip((above - relief - step / PPM) * PPM, 0, 1))

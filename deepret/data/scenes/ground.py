@@ -30,7 +30,7 @@ def _tile(kind: Surface, variant: int) -> tuple[Array, ...]:
         "setts": (118, 112, 104),
         "gravel": (176, 160, 130),
     }[kind]
-    noise = fractal(_TILE, _TILE, 128, rng, 6)
+    noise = fractal(_TILE, _TILE, 128, rng, 5)
     tone = 1 + 0.06 * (noise + np.roll(noise[::-1], _TILE // 2, 0)) + rng.normal(0, 0.05, (_TILE, _TILE))
     if kind in ("slabs", "setts"):
         side = (32, 16)[variant % 2] if kind == "slabs" else 8
@@ -70,7 +70,7 @@ def draw_ground(buffers: Buffers, camera: Camera, number: int, kind: Ground, rng
     far = 1 / np.maximum(near, 1 / 600)
     at = [(x * r[0, i] + y[top:] * r[1, i] + r[2, i]) * far + np.float32(camera.centre[i]) for i in (0, 1)]
     footprint = far / np.float32(camera.focal) / np.sqrt(np.clip(fall[top:], 0.02, 1))
-    variant = int(rng.integers(6))
+    variant = int(rng.integers(3))
     colour = _layers(kind, at[0], at[1], footprint, variant, rng)
     blotch = cv2.remap(
         _blotches(), at[0] * np.float32(3.1), at[1] * np.float32(3.1), cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP

@@ -40,7 +40,7 @@ def develop(picture: Array, light: Light, size: tuple[int, int], rng: np.random.
     x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
     image = image * (1 - rng.uniform(0, 0.22) * (x**2 + y**2) / 2).astype(np.float32)[..., None]
     image = image + rng.standard_normal(image.shape, np.float32) * np.float32(
-        rng.uniform(0.003, 0.022 if light.hour in ("night", "dusk") else 0.012)
+        rng.uniform(0.003, 0.018 if light.hour in ("night", "dusk") else 0.010)
     )
     finished: Array = np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
     return finished

@@ -113,7 +113,7 @@ def _sunlit(buffers: Buffers, camera: Camera, light: Light, casters: Mesh, middl
     right = np.cross(forward, (0.0, 0.0, 1.0))
     right /= np.linalg.norm(right)
     rotation = np.stack([right, np.cross(forward, right), forward])
-    size = 320
+    size = max(96, min(320, 3 * max(camera.width, camera.height) // 4))
     scale = size / (2 * reach)
     depth = depth_map(casters, rotation, middle, scale, size)
     # a pixel's point in the light's frame is affine in its ray / nearness

@@ -59,9 +59,8 @@ def kits(recipe: Recipe, split: str) -> int:
 
 def street_size(recipe: Recipe, split: str) -> int:
     """How many nameless buildings stand around in a split."""
-    return max(
-        3, min(24, {"train": recipe.train_classes, "val": recipe.val_classes, "test": recipe.test_classes}[split])
-    )
+    classes = {"train": recipe.train_classes, "val": recipe.val_classes, "test": recipe.test_classes}[split]
+    return max(2, min(24, classes if classes > 6 else classes // 2))
 
 
 def plan(recipe: Recipe) -> list[Picture]:
