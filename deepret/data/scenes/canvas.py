@@ -16,7 +16,7 @@ Colour = Sequence[float] | Array
 Points = Array | Sequence[Sequence[float] | Array]
 """Points (k, 2)."""
 
-PPM = 20
+PPM = 16
 """Pixels of a texture for each metre of wall."""
 
 

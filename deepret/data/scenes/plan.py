@@ -60,7 +60,7 @@ def kits(recipe: Recipe, split: str) -> int:
 def street_size(recipe: Recipe, split: str) -> int:
     """How many nameless buildings stand around in a split."""
     classes = {"train": recipe.train_classes, "val": recipe.val_classes, "test": recipe.test_classes}[split]
-    return max(2, min(24, classes if classes > 6 else classes // 2))
+    return max(2, min(16, classes if classes > 6 else classes // 2))
 
 
 def plan(recipe: Recipe) -> list[Picture]:
@@ -75,7 +75,7 @@ def plan(recipe: Recipe) -> list[Picture]:
     pictures = _mislabelled(pictures, recipe)
     rng = stream(recipe.seed, "distractors")
     for k in range(recipe.distractors):
-        shows = ("stranger", k) if rng.random() < 0.75 else None
+        shows = ("stranger", k // 2) if rng.random() < 0.75 else None  # each may be seen twice
         pictures.append(Picture(f"distractor/{k:04d}.jpg", "distractor", "", shows, "test_street", len(pictures)))
     return pictures
 
