@@ -1,0 +1,1 @@
+"""Cleaning: from a noisy folder to what a network can learn from."""

@@ -1,0 +1,1 @@
+"""Where the boxes come from that a region proposal network learns."""
