@@ -106,6 +106,8 @@ class SaveState(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Saves what the epoch before left behind."""
         if trainer.current_epoch > 0:
+            # Lightning sets this back when the epoch's first batch comes; saved before, it would skip the whole epoch.
+            trainer.fit_loop.epoch_loop.batch_progress.reset_on_run()
             trainer.save_checkpoint(self.path)
 
 
