@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deepret.data.catalogue import Box, Catalogue
+from deepret.data.catalogue import Catalogue
+from deepret.data.photo import Box
 from deepret.errors import UserError
 from deepret.search.describe import Describer
 
@@ -11,14 +12,18 @@ class Given:
     """Takes the boxes of the data: the box columns of images.csv, or those that the renderer knows."""
 
     def boxes(self, catalogue: Catalogue, describe: Describer) -> list[list[Box]]:
-        """For each photograph its boxes in pixels.
+        """For each photograph its boxes in pixels, none where none is known.
+
+        Args:
+            catalogue: the photographs.
+            describe: not used; other ways to boxes look with the network.
 
         Raises:
-            UserError: there are none.
+            UserError: no photograph of the train split has one.
         """
-        if not any(catalogue.boxes):
+        if not any(boxes and split == "train" for boxes, split in zip(catalogue.boxes, catalogue.splits, strict=True)):
             raise UserError(
-                f"boxes=given: the photographs in {catalogue.root} bring no boxes: give images.csv the columns x0,y0,x1,y1, "
-                f"or take boxes=response."
+                f"boxes=given: no train photograph in {catalogue.root} brings a box: fill the columns x0,y0,x1,y1 of "
+                f"images.csv, or take boxes=response, which finds boxes with the network itself."
             )
         return catalogue.boxes
