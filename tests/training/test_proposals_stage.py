@@ -54,7 +54,7 @@ def planted(count: int, seed: int) -> Cached:
 def network(seed: int = 0) -> Network:
     torch.manual_seed(seed)
     backbone = nn.Sequential(nn.Conv2d(3, CHANNELS, 3), nn.BatchNorm2d(CHANNELS))
-    regions = RPN(CHANNELS, hidden=32)
+    regions = RPN(CHANNELS, hidden=32, dropout=0.0)
     project = NoProjection(CHANNELS)
     return Network(Longer([0.0] * 3, [1.0] * 3), backbone, regions, Max(), project, Uniform(), Sum(), L2())
 

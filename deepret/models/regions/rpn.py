@@ -27,8 +27,9 @@ CANDIDATES = 20
 class RPN(nn.Module):
     """Proposes, on each map, the boxes that most probably hold an object.
 
-    A 1×1 convolution to ``hidden`` channels, which makes the rest cheap, then a 3×3 convolution and two siblings: for
-    each anchor a score o and a correction t = ((x − xₐ) / wₐ, (y − yₐ) / hₐ, log w/wₐ, log h/hₐ), x and y centres.
+    A 1×1 convolution to ``hidden`` channels, which makes the rest cheap, then ``depth`` 3×3 convolutions and two
+    siblings: for each anchor a score o and a correction t = ((x − xₐ) / wₐ, (y − yₐ) / hₐ, log w/wₐ, log h/hₐ) of its
+    centre and sides.
     Anchors that overlap a box by IoU ≥ ``positive``, and the best of each box, are positive; those under ``negative``
     with all boxes are negative; the loss is log loss(o) + λ · smooth L1(t − t*) over ``anchors`` sampled ones an image,
     t of the positives. Proposals are the ``top`` of the highest score, less those that overlap a better one by
@@ -37,6 +38,7 @@ class RPN(nn.Module):
     Args:
         channels: C, from the backbone.
         hidden: channels after the 1×1 convolution.
+        depth: 3×3 convolutions, each of which widens what a place sees by two cells.
         scales: sides of the anchors as shares of the map's larger side.
         ratios: height over width of the anchors.
         top: proposals an image, at most.
@@ -46,6 +48,7 @@ class RPN(nn.Module):
         negative: IoU below which an anchor is negative.
         anchors: sampled for the loss, an image; up to half of them positive.
         box_weight: λ, the weight of the correction's loss.
+        dropout: share of the maps' channels that are left out at random, a new draw for each image, in the loss only.
         joint: whether this loss may change the backbone too; otherwise the maps are detached.
 
     Shape:
@@ -64,15 +67,17 @@ class RPN(nn.Module):
         self,
         channels: int,
         hidden: PositiveInt = 256,
+        depth: PositiveInt = 2,
         scales: Sides | None = None,
         ratios: Sides | None = None,
         top: PositiveInt = 32,
-        nms: Overlap = 0.7,
+        nms: Overlap = 0.75,
         whole: bool = True,
         positive: Overlap = 0.7,
         negative: Overlap = 0.3,
         anchors: PositiveInt = 256,
         box_weight: PositiveFloat = 1.0,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.8,
         joint: bool = False,
     ) -> None:
         super().__init__()
@@ -81,15 +86,16 @@ class RPN(nn.Module):
                 f"regions.negative={negative} is above regions.positive={positive}, so an anchor could be both: give a "
                 f"negative of at most {positive}."
             )
-        self.scales = tuple(scales or (0.25, 0.45, 0.75))
+        self.scales = tuple(scales or (0.3, 0.55, 0.85))
         self.ratios = tuple(ratios or (0.6, 1.0, 1.8))
         self.top = top
         self.nms = nms
         self.whole = whole
         self.box_weight = box_weight
+        self.dropout = dropout
         self.joint = joint
         self.reduce = nn.Conv2d(channels, hidden, 1)
-        self.head = RPNHead(hidden, len(self.scales) * len(self.ratios))
+        self.head = RPNHead(hidden, len(self.scales) * len(self.ratios), conv_depth=depth)
         self.coder = BoxCoder(weights=(1.0, 1.0, 1.0, 1.0))
         self.matcher = Matcher(positive, negative, allow_low_quality_matches=True)
         self.sampler = BalancedPositiveNegativeSampler(anchors, 0.5)
@@ -146,7 +152,7 @@ class RPN(nn.Module):
             boxes: for each image its boxes (k, 4) in cells and fractions of them. An image without any counts for
                 nothing: that no box is known does not say that there is no object.
         """
-        logits, corrections = self.predict(maps)
+        logits, corrections = self.predict(F.dropout2d(maps.float(), self.dropout, self.training))
         anchors = self._anchors(maps)
         labels, targets = zip(*(self.targets(anchors, b.to(maps.device)) for b in boxes), strict=True)
         positive, negative = (torch.cat(m).bool() for m in self.sampler(list(labels)))

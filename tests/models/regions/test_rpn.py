@@ -105,7 +105,7 @@ def test_corrections_turn_anchors_into_the_boxes() -> None:
 def test_a_box_that_no_anchor_touches_is_left_out(box: Box) -> None:
     """Were it kept, every anchor would be its best one, and a box without area would have a logarithm of zero."""
     torch.manual_seed(0)
-    rpn, maps = RPN(channels=6, hidden=8, anchors=10**4), some_maps(1, 8, 8)
+    rpn, maps = RPN(channels=6, hidden=8, anchors=10**4).eval(), some_maps(1, 8, 8)
     good = torch.tensor([[1.0, 1.0, 6.0, 6.0]])
     alone = rpn.loss(maps, [good])
     beside = rpn.loss(maps, [torch.cat([good, torch.tensor([box])])])
@@ -167,6 +167,16 @@ def test_an_image_without_known_boxes_counts_for_nothing() -> None:
     total = nothing["log loss"] + nothing["box loss"]
     total.backward()
     assert total.item() == 0
+
+
+def test_leaves_channels_out_in_training_and_in_the_loss_only() -> None:
+    rpn, maps, boxes = trained(dropout=0.5, anchors=10**6), some_maps(1, 6, 6), [torch.tensor([[1.0, 1, 5, 5]])]
+    still, proposed = rpn.loss(maps, boxes)["log loss"], rpn.proposals(maps)
+    rpn.train()
+    drawn = [rpn.loss(maps, boxes)["log loss"].item() for _ in range(8)]
+    assert len(set(drawn)) > 1
+    assert trained(dropout=0.0, anchors=10**6).train().loss(maps, boxes)["log loss"] == still
+    assert all(torch.equal(a, b) for a, b in zip(rpn.proposals(maps), proposed, strict=True))
 
 
 @pytest.mark.parametrize("joint", [False, True])
