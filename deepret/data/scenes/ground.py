@@ -42,7 +42,7 @@ def _tile(kind: Surface, variant: int) -> tuple[Array, ...]:
             tone = np.where((row + along // side) % 2 == 0, tone * 0.8, tone)
     elif kind == "grass":
         tone = tone * (1 + 0.3 * fractal(_TILE, _TILE, 6, rng, 2))
-    colour = np.array(base) + rng.normal(0, 8, 3)
+    colour = np.array(base) + rng.normal(0, 7) + rng.normal(0, 3) * np.array([1.0, 0.0, -1.0])
     full = np.clip(tone[..., None] * colour, 0, 255).astype(np.uint8)
     coarse = [cv2.resize(full, (_TILE // k, _TILE // k), interpolation=cv2.INTER_AREA) for k in (4, 16)]
     return full, *coarse
