@@ -35,7 +35,8 @@ from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 
-MAPS_A_BATCH = 8
+MAPS_A_BATCH = 4
+"""Small batches are many steps: two thirds of the epochs find as many boxes as with 8."""
 JOINT_IMAGES = 4
 
 
