@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.sampler import Draw, PKBatches, TripletBatches
@@ -30,12 +31,10 @@ class EpochBatches:
     Args:
         batches: P × K or triplet batches.
         epoch: the trainer's epoch.
-        prepare: called with the epoch before its first batch, such as to mine triplets.
+        prepare: mines triplets before an epoch's first batch.
     """
 
-    def __init__(
-        self, batches: EpochOrdered, epoch: Callable[[], int], prepare: Callable[[int], None] | None = None
-    ) -> None:
+    def __init__(self, batches: EpochOrdered, epoch: Callable[[], int], prepare: Mining | None = None) -> None:
         self.batches = batches
         self.epoch = epoch
         self.prepare = prepare
@@ -48,7 +47,63 @@ class EpochBatches:
         if self.prepare is not None:
             self.prepare(epoch)
         self.batches.set_epoch(epoch)
-        return iter(self.batches)
+        yield from self.batches  # nothing above happens before a batch is asked for
+
+
+class Mining:
+    """Mines the triplets of a random pool every so often, once for an epoch however often a loader starts over.
+
+    The pool and the draw depend on (seed, epoch), the codes on the network at the epoch's beginning. Triplets that
+    serve several epochs are part of the state of a run.
+
+    Args:
+        catalogue: the photographs.
+        rows: (n,) int64, those that a pool is drawn from.
+        miner: mines a pool.
+        batches: what the triplets are given to.
+        describe: gives the codes of photographs.
+        seed: of pool and draw.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        rows: Tensor,
+        miner: Any,
+        batches: TripletBatches,
+        describe: Describer | None,
+        seed: int,
+    ) -> None:
+        self.catalogue = catalogue
+        self.rows = rows
+        self.miner = miner
+        self.batches = batches
+        self.describe = describe
+        self.seed = seed
+        self.mined: int | None = None
+
+    def __call__(self, epoch: int) -> None:
+        """Mines, unless the triplets at hand are this epoch's or still serve it."""
+        if self.mined is not None and (epoch == self.mined or epoch % self.miner.every):
+            return
+        assert self.describe is not None
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
+        order = torch.randperm(len(self.rows), generator=generator)
+        pool = self.rows[order[: self.miner.size]].sort().values
+        photos = [self.catalogue.photo(i) for i in pool.tolist()]
+        codes = self.describe(photos, [self.catalogue.sizes[i] for i in pool.tolist()])
+        self.batches.set_triplets(pool[self.miner.mine(codes, self.catalogue.label_ids()[pool], generator)])
+        self.mined = epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """The triplets at hand and the epoch that they were mined in."""
+        return {"mined": self.mined, "triplets": self.batches.triplets}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on with the triplets of the run that was cut off."""
+        if state["mined"] is not None:
+            self.batches.set_triplets(state["triplets"])
+            self.mined = state["mined"]
 
 
 def epoch_batches(
@@ -75,14 +130,4 @@ def epoch_batches(
 
     triplets = TripletBatches(batch.images, steps, seed, rank, world)
     rows = torch.tensor([i for i in rows.tolist() if not catalogue.views[i]])
-
-    def mine(now: int) -> None:
-        if now % miner.every == 0 or triplets.triplets is None:
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + now)
-            pool = rows[torch.randperm(len(rows), generator=generator)[: miner.size]].sort().values
-            assert describe is not None
-            codes = describe([catalogue.photo(i) for i in pool.tolist()], [catalogue.sizes[i] for i in pool.tolist()])
-            found = miner.mine(codes, catalogue.label_ids()[pool], generator)
-            triplets.set_triplets(pool[found])
-
-    return EpochBatches(triplets, epoch, mine)
+    return EpochBatches(triplets, epoch, Mining(catalogue, rows, miner, triplets, describe, seed))

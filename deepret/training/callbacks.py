@@ -13,6 +13,7 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from deepret.training.batches import Mining
 from deepret.training.checkpoint import save
 
 
@@ -109,6 +110,25 @@ class SaveState(pl.Callback):
             # Lightning sets this back when the epoch's first batch comes; saved before, it would skip the whole epoch.
             trainer.fit_loop.epoch_loop.batch_progress.reset_on_run()
             trainer.save_checkpoint(self.path)
+
+
+class KeepMined(pl.Callback):
+    """Makes the mined triplets part of the saved state.
+
+    Args:
+        mining: what mines them.
+    """
+
+    def __init__(self, mining: Mining) -> None:
+        self.mining = mining
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to know."""
+        return self.mining.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where the run was cut off."""
+        self.mining.load_state_dict(state)
 
 
 class Watch(pl.Callback):

@@ -25,7 +25,7 @@ from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
 from deepret.training.announce import images_per_second, proposals_forecast, ranking_forecast
 from deepret.training.batches import EpochBatches, epoch_batches
-from deepret.training.callbacks import KeepBest, SaveState, Watch
+from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
 from deepret.training.distributed import rank, world
 from deepret.training.joint import BoxBatches, box_loader
 from deepret.training.map_cache import Cached, ShapeBatches, cache_maps
@@ -130,12 +130,10 @@ class Training:
             checkpoints.header(self.config_of(stage), stage.name, None),
             config["seed"],
         )
-        trainer = self.trainer(
-            stage,
-            epochs,
-            KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience),
-        )
         batches = self.batches(miner, steps, self.describer(network), lambda: trainer.current_epoch)
+        keep = KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience)
+        mined = [] if batches.prepare is None else [KeepMined(batches.prepare)]
+        trainer = self.trainer(stage, epochs, keep, *mined)
         loader = train_loader(
             self.catalogue,
             self.batch.size,
@@ -222,12 +220,12 @@ class Training:
 
     # Parts of a stage -------------------------------------------------------------------------------------------------
 
-    def trainer(self, stage: Stage, epochs: int, keep: KeepBest) -> pl.Trainer:
-        """Lightning's trainer of one stage."""
+    def trainer(self, stage: Stage, epochs: int, keep: KeepBest, *more: pl.Callback) -> pl.Trainer:
+        """Lightning's trainer of one stage; ``more`` callbacks come before the state is saved."""
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
-        callbacks: list[pl.Callback] = [*self.averages(stage), keep, SaveState(state), Watch()]
+        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch()]
         node = {**self.config["trainer"], "max_epochs": epochs}
         node["enable_progress_bar"] = node["enable_progress_bar"] and sys.stderr.isatty()
         if node["enable_progress_bar"]:

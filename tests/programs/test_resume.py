@@ -90,6 +90,21 @@ def test_control_c_says_how_to_go_on(tmp_path: Path, cache: Path) -> None:
     )
 
 
+@pytest.mark.slow
+def test_triplets_that_serve_several_epochs_outlive_a_kill(tmp_path: Path, cache: Path) -> None:
+    words = (
+        "regions=grid",
+        "mining=pool",
+        "mining.every=3",
+        "mining.margin=2.0",
+        "batch.images=9",
+        "batch.images_per_class=3",
+        "stages.steps=3",
+        "stages.ranking=3",
+    )
+    killed_and_resumed(tmp_path, cache, words, [4])
+
+
 @pytest.mark.proof
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_anywhere(tmp_path: Path, cache: Path, seed: int) -> None:

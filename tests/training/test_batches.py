@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from deepret.data.catalogue import Catalogue
+from deepret.data.draws import Draw
+from deepret.data.loading import Loader
+from deepret.training.batches import EpochBatches, epoch_batches
+from deepret.training.callbacks import KeepMined
+from deepret.training.mining.pool import Pool
+from deepret.training.settings import BatchSettings
+
+PHOTOS = 24
+CATALOGUE = Catalogue(
+    Path(),
+    paths=[f"{i}.png" for i in range(PHOTOS)],
+    labels=[str(i % 4) for i in range(PHOTOS)],
+    splits=["train"] * PHOTOS,
+    sizes=[(40, 30)] * PHOTOS,
+    boxes=[[]] * PHOTOS,
+    views=[False] * PHOTOS,
+)
+
+
+class Describes:
+    """Codes that are others at each call, as those of a network that learns are."""
+
+    def __init__(self, calls: int = 0) -> None:
+        self.calls = calls
+
+    def __call__(self, photos: Sequence[Any], sizes: Any = None) -> Tensor:
+        self.calls += 1
+        return torch.randn(len(photos), 3, generator=torch.Generator().manual_seed(self.calls))
+
+
+class Stage:
+    """The batches of a stage whose epoch is said by hand."""
+
+    def __init__(self, every: int, calls: int = 0) -> None:
+        self.describe = Describes(calls)
+        self.epoch = 0
+        self.batches: EpochBatches = epoch_batches(
+            CATALOGUE,
+            Pool(2.0, size=20, every=every),
+            BatchSettings(images=6, images_per_class=3, size=32),
+            {},
+            steps=5,
+            seed=7,
+            describe=self.describe,  # type: ignore[arg-type]
+            epoch=lambda: self.epoch,
+            rank=0,
+            world=1,
+        )
+
+    def drawn(self, epoch: int) -> list[list[Draw]]:
+        self.epoch = epoch
+        return list(self.batches)
+
+
+class Rows(Dataset[Any]):
+    """What a loader's workers load: the draw itself."""
+
+    def __getitem__(self, draw: Draw) -> Draw:
+        return draw
+
+
+@pytest.mark.parametrize(("every", "mined"), [(1, 4), (2, 2), (3, 2), (9, 1)])
+def test_a_pool_is_mined_every_so_often(every: int, mined: int) -> None:
+    stage = Stage(every)
+    for epoch in range(4):
+        assert len(stage.drawn(epoch)) == 5
+    assert stage.describe.calls == mined
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_loader_mines_once_an_epoch(workers: int) -> None:
+    stage = Stage(1)
+    loader: Loader[Any] = Loader(
+        Rows(), workers=workers, batch_sampler=stage.batches, collate_fn=list, persistent_workers=workers > 0
+    )
+    for epoch in range(3):
+        stage.epoch = epoch
+        assert len(list(loader)) == 5
+        assert stage.describe.calls == epoch + 1
+
+
+def test_nothing_is_mined_before_a_batch_is_asked_for() -> None:
+    stage = Stage(1)
+    batches: Iterator[list[Draw]] = iter(stage.batches)
+    assert stage.describe.calls == 0
+    next(batches)
+    assert stage.describe.calls == 1
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+def test_a_stage_goes_on_with_the_triplets_that_it_had(every: int, cut: int) -> None:
+    alone = Stage(every)
+    states, epochs = [], []
+    for epoch in range(4):
+        assert alone.batches.prepare is not None
+        states.append((alone.describe.calls, KeepMined(alone.batches.prepare).state_dict()))
+        epochs.append(alone.drawn(epoch))
+    calls, state = states[cut]
+    resumed = Stage(every, calls)  # its network is where the other's was at that epoch
+    assert resumed.batches.prepare is not None
+    KeepMined(resumed.batches.prepare).load_state_dict(state)
+    assert [resumed.drawn(epoch) for epoch in range(cut, 4)] == epochs[cut:]
