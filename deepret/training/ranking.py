@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from deepret.data.loading import Batch
+from deepret.losses.triplet import squared_distances
 from deepret.models.network import Network
 from deepret.training.distributed import gather
 from deepret.training.joint import BoxBatch, joint_losses
@@ -82,15 +83,14 @@ class Ranking(pl.LightningModule):
         labels = gather(batch.labels)
         same = labels[:, None] == labels
         itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
-        rows, positives, negatives = self.miner.select(codes, codes, same & ~itself, ~same)
+        others = same & ~itself
+        rows, positives, negatives = self.miner.select(codes, codes, others, ~same)
         loss: Tensor = self.loss(codes[rows], codes, positives, negatives)
         self.log("loss", loss.detach(), prog_bar=True)
-        self.log_dict(pair_figures(codes.detach(), same & ~itself, ~same))
+        self.log_dict(pair_figures(codes.detach(), others, ~same))
         statistics = getattr(self.loss, "statistics", None)
-        if statistics is not None:
-            self.log_dict(
-                {k: v for k, v in statistics(codes.detach()[rows], codes.detach(), positives, negatives).items()}
-            )
+        if statistics is not None:  # of the whole batch: of what was mined, nearly all has a loss
+            self.log_dict(statistics(codes.detach(), codes.detach(), others, ~same))
         self._seen += len(labels)
         self.log("images/s", self._seen / (time.perf_counter() - self._since), prog_bar=True)
         return loss
@@ -118,7 +118,7 @@ def pair_figures(codes: Tensor, positives: Tensor, negatives: Tensor) -> dict[st
 
     The spread is 1 − ‖mean code‖²: 1 where the codes point everywhere, 0 where all have collapsed into one.
     """
-    distances = (2 - 2 * codes @ codes.T).clamp(min=0).sqrt()
+    distances = squared_distances(codes, codes).sqrt()
     return {
         "distance of positives": distances[positives].mean() if positives.any() else distances.new_zeros(()),
         "distance of negatives": distances[negatives].mean() if negatives.any() else distances.new_zeros(()),
