@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Annotated, cast
 
 import cv2
@@ -22,6 +23,9 @@ Pixels = NDArray[np.uint8]
 Share = Annotated[float, Field(ge=0, le=1)]
 Area = Annotated[float, Field(gt=0, le=1)]
 
+Shape = Callable[[int, int, int, int], tuple[int, int]]
+"""Width and height of a photograph, size and multiple → height and width that the network's input makes of it."""
+
 LUMA = (0.299, 0.587, 0.114)
 INNER = 1.5
 """A view's crop is resized to so many times the view's sides before it is turned, so that turning skips no pixel."""
@@ -30,7 +34,8 @@ INNER = 1.5
 class Augmentation:
     """Crops, recolours and blurs; what comes out depends on the image and the random numbers given, on nothing else.
 
-    A labelled photograph is cropped a little, as near as that allows to the aspect of the shape that it is resized to.
+    A labelled photograph is cropped a little, as near as that allows to the aspect of sides that are rounded to the
+    multiple; where the network's input squeezes photographs, crops are squeezed as the whole one would be.
     An unlabelled one, whose views have to teach what stays the same, is turned in perspective and changed far more.
 
     Args:
@@ -76,17 +81,21 @@ class Augmentation:
         self.view_blur = view_blur
         self.view_jpeg = view_jpeg
 
-    def __call__(self, image: Image.Image, size: int, multiple: int, view: bool, random: Generator) -> Tensor:
+    def __call__(
+        self, image: Image.Image, size: int, multiple: int, view: bool, random: Generator, shape: Shape | None = None
+    ) -> Tensor:
         """An augmented image as uint8 (3, h, w).
 
         Args:
             image: the decoded photograph, RGB.
-            size: larger side of the result in pixels, before ``zoom``.
+            size: of the result in pixels, before ``zoom``: its larger side unless ``shape`` says otherwise.
             multiple: both sides of the result are multiples of it.
             view: whether it is a view of an unlabelled photograph.
             random: the random numbers to use.
+            shape: what shape the network's input makes of a photograph; the aspect is kept where none is given.
         """
-        made = self._view(image, size, multiple, random) if view else self._labelled(image, size, multiple, random)
+        make = self._view if view else self._labelled
+        made = make(image, size, multiple, random, shape or rounded_shape)
         if random.random() < self.flip:
             made = made[:, ::-1]
         return torch.from_numpy(np.ascontiguousarray(made.transpose(2, 0, 1)))
@@ -96,10 +105,11 @@ class Augmentation:
         least = math.sqrt(self.view_area) * (1 - self.view_perspective) if view else math.sqrt(self.crop_area)
         return math.ceil(size / least)
 
-    def _labelled(self, image: Image.Image, size: int, multiple: int, random: Generator) -> Pixels:
+    def _labelled(self, image: Image.Image, size: int, multiple: int, random: Generator, shape: Shape) -> Pixels:
         size = round(size * random.uniform(self.zoom, 1))
-        height, width = rounded_shape(image.width, image.height, size, multiple)
-        box = crop_box(image.width, image.height, width / height, self.crop_area, random)
+        height, width = shape(image.width, image.height, size, multiple)
+        aspect = rounded_aspect(image.width, image.height, size, multiple)
+        box = crop_box(image.width, image.height, aspect, self.crop_area, random)
         made = np.array(image.resize((width, height), Image.Resampling.BILINEAR, box=box))
         made = recolour(made, self.colour, random)
         if random.random() < self.grey:
@@ -108,9 +118,10 @@ class Augmentation:
             made = blurred(made, random.uniform(0.3, 1.2))
         return made
 
-    def _view(self, image: Image.Image, size: int, multiple: int, random: Generator) -> Pixels:
-        height, width = rounded_shape(image.width, image.height, size, multiple)
-        box = crop_box(image.width, image.height, width / height, self.view_area, random)
+    def _view(self, image: Image.Image, size: int, multiple: int, random: Generator, shape: Shape) -> Pixels:
+        height, width = shape(image.width, image.height, size, multiple)
+        aspect = rounded_aspect(image.width, image.height, size, multiple)
+        box = crop_box(image.width, image.height, aspect, self.view_area, random)
         corners = random.uniform(0, self.view_perspective, (4, 2))
         made = in_perspective(image, box, corners, width, height)
         made = recolour(made, self.view_colour, random)
@@ -128,6 +139,12 @@ def rounded_shape(width: int, height: int, size: int, multiple: int) -> tuple[in
     factor = size / max(width, height)
     sides = (max(1, math.floor(n * factor / multiple + 0.5)) * multiple for n in (height, width))
     return next(sides), next(sides)
+
+
+def rounded_aspect(width: int, height: int, size: int, multiple: int) -> float:
+    """Width over height of a photograph whose sides are rounded."""
+    rounded = rounded_shape(width, height, size, multiple)
+    return rounded[1] / rounded[0]
 
 
 def crop_box(width: int, height: int, aspect: float, area: float, random: Generator) -> Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,13 +15,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from deepret.data.augment import Augmentation, Shape, rounded_shape
 from deepret.data.catalogue import Catalogue
 from deepret.data.draws import Draw
 from deepret.data.photo import Photo, open_photo, upright_size
 from deepret.errors import UserError
 
 if TYPE_CHECKING:
-    from deepret.data.augment import Augmentation
     from deepret.models.inputs import Input
 
 T = TypeVar("T", covariant=True)
@@ -80,20 +81,30 @@ class Loader(DataLoader[T]):
 class TrainImages(Dataset[tuple[Tensor, int, int]]):
     """Draws of the sampler → augmented images; what one becomes depends on (seed, epoch, image, draw) alone."""
 
-    def __init__(self, catalogue: Catalogue, size: int, multiple: int, augmentation: Augmentation, seed: int) -> None:
+    def __init__(
+        self, catalogue: Catalogue, size: int, multiple: int, augmentation: Augmentation, seed: int, shape: Shape
+    ) -> None:
         self.catalogue = catalogue
         self.labels = catalogue.label_ids()
         self.size = size
         self.multiple = multiple
         self.augmentation = augmentation
         self.seed = seed
+        self.shape = shape
 
     def __getitem__(self, draw: Draw) -> tuple[Tensor, int, int]:
         view = self.catalogue.views[draw.index]
-        image = open_photo(self.catalogue.photo(draw.index).path, max_side=self.augmentation.side(self.size, view))
+        side = self.augmentation.side(self.larger_side(*self.catalogue.sizes[draw.index]), view)
+        image = open_photo(self.catalogue.photo(draw.index).path, max_side=side)
         random = np.random.default_rng((self.seed, draw.epoch, draw.index, draw.draw))
-        made = self.augmentation(image, self.size, self.multiple, view, random)
+        made = self.augmentation(image, self.size, self.multiple, view, random, self.shape)
         return made, draw.index, int(self.labels[draw.index])
+
+    def larger_side(self, width: int, height: int) -> int:
+        """The larger side in pixels at which no side of a photograph is enlarged; a pixel of rounding counts not."""
+        larger = max(width, height)
+        h, w = self.shape(width, height, self.size, 1)
+        return max(self.size, math.ceil((w - 1) * larger / width), math.ceil((h - 1) * larger / height))
 
 
 def in_parts(items: Sequence[tuple[Tensor, int, int]]) -> Batch:
@@ -119,20 +130,22 @@ def train_loader(
     workers: int = 0,
     pin: bool = False,
     seed: int = 0,
+    shape: Shape = rounded_shape,
 ) -> DataLoader[Batch]:
     """A loader of ``Batch``, one a step.
 
     Args:
         catalogue: the photographs.
-        size: larger side of a training image in pixels.
+        size: of a training image in pixels: its larger side, or both where ``shape`` is square.
         multiple: both sides are multiples of it.
         augmentation: what training does to an image.
         batches: iterable of lists of ``Draw``, with a length.
         workers: processes that decode; 0 decodes in this one.
         pin: whether batches lie in pinned memory, where there is a GPU.
         seed: of the augmentation.
+        shape: what shape the network's input makes of a photograph.
     """
-    images = TrainImages(catalogue, size, multiple, augmentation, seed)
+    images = TrainImages(catalogue, size, multiple, augmentation, seed, shape)
     return Loader(
         images, workers=workers, pin=pin, batch_sampler=batches, collate_fn=in_parts, persistent_workers=workers > 0
     )

@@ -12,6 +12,7 @@ from PIL import Image
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from deepret.data.augment import rounded_shape
 from deepret.data.photo import Box, Photo, open_photo, upright_size
 from deepret.errors import UserError
 
@@ -61,6 +62,18 @@ class Input(nn.Module):
             width: of the upright photograph in pixels.
             height: of the upright photograph in pixels.
             box: the crop, x0, y0, x1, y1 in pixels of the photograph.
+        """
+        raise NotImplementedError
+
+    @staticmethod
+    def resized(width: int, height: int, size: int, multiple: int) -> tuple[int, int]:
+        """Height and width that a photograph becomes at another size and multiple, as training asks for.
+
+        Args:
+            width: of the photograph in pixels.
+            height: of the photograph in pixels.
+            size: of the result in pixels; what it is a size of, the input says.
+            multiple: both sides are rounded to the nearest multiple of it, at least one.
         """
         raise NotImplementedError
 
@@ -122,6 +135,11 @@ class Longer(Input):
         x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
         return self._round((y1 - y0) * factor), self._round((x1 - x0) * factor)
 
+    @staticmethod
+    def resized(width: int, height: int, size: int, multiple: int) -> tuple[int, int]:
+        """Height and width for a larger side of ``size``, smaller photographs enlarged."""
+        return rounded_shape(width, height, size, multiple)
+
 
 class Square(Input):
     """Squeezes every photograph, or crop, to a square of one size, as fully connected layers want it.
@@ -137,7 +155,12 @@ class Square(Input):
 
     def shape(self, width: int, height: int, box: Box | None = None) -> tuple[int, int]:
         """The same height and width for all."""
-        return self._round(self.size), self._round(self.size)
+        return self.resized(width, height, self.size, self.multiple)
+
+    @staticmethod
+    def resized(width: int, height: int, size: int, multiple: int) -> tuple[int, int]:
+        """Two sides of ``size``, whatever the photograph's are."""
+        return rounded_shape(1, 1, size, multiple)
 
 
 def _clip(photo: Photo, width: int, height: int) -> Box:

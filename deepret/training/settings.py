@@ -17,7 +17,7 @@ class BatchSettings:
     Args:
         images: images a step, over all ranks.
         images_per_class: K of P × K; P = images / K classes.
-        size: larger side of a training image, in pixels.
+        size: larger side of a training image, in pixels; both sides with ``input=square``.
         multiple: both sides become multiples of this many pixels, so that a batch has few shapes.
     """
 

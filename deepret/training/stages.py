@@ -143,6 +143,7 @@ class Training:
             workers=config["workers"],
             pin=self.device.type == "cuda",
             seed=config["seed"],
+            shape=network.input.resized,
         )
         if stage.first_regions or not config["regions"].get("joint", False):
             self.fit(trainer, module, loader, folder)

@@ -25,7 +25,7 @@ from deepret.data.augment import (
     without_colour,
 )
 from deepret.data.photo import Photo
-from deepret.models.inputs import Longer
+from deepret.models.inputs import Longer, Square
 
 NOTHING = {
     **{"crop_area": 1.0, "zoom": 1.0, "flip": 0.0, "colour": 0.0, "grey": 0.0, "blur": 0.0},
@@ -89,6 +89,31 @@ def test_nothing_done_is_what_evaluation_sees(tmp_path: Path, view: bool, width:
     found = Augmentation(**NOTHING)(smooth(width, height), 64, 16, view, rng(0))
     assert found.shape == expected.shape
     assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("view", [False, True])
+@pytest.mark.parametrize(("width", "height"), [(80, 60), (60, 80), (100, 37), (33, 33)])
+def test_nothing_done_to_a_square_is_what_evaluation_sees(tmp_path: Path, view: bool, width: int, height: int) -> None:
+    smooth(width, height).save(tmp_path / "photo.png")
+    square = Square([0.5] * 3, [0.5] * 3, 64, 16)
+    found = Augmentation(**NOTHING)(smooth(width, height), 64, 16, view, rng(0), square.resized)
+    assert torch.equal(found, square.tensor(Photo(tmp_path / "photo.png")))
+
+
+@pytest.mark.parametrize("view", [False, True])
+def test_crops_of_a_square_are_squeezed_as_the_whole_photograph_is(view: bool) -> None:
+    ramps = np.zeros((90, 150, 3), np.uint8)
+    ramps[..., 0], ramps[..., 1] = np.arange(150), np.arange(90)[:, None]
+    augmentation = Augmentation(**{**NOTHING, "crop_area": 0.6, "view_area": 0.6})
+    squeezed, shown = [], set()
+    for i in range(20):
+        made = augmentation(Image.fromarray(ramps), 64, 1, view, rng(i), Square.resized).double()
+        assert made.shape == (3, 64, 64)
+        across, down = ((made[0, :, -2] - made[0, :, 1]).mean(), (made[1, -2] - made[1, 1]).mean())
+        squeezed.append(float(across / down))  # pixels of the photograph along each side
+        shown.add(round(float(across)))
+    assert len(shown) > 10
+    assert squeezed == pytest.approx([150 / 90] * 20, rel=0.04)
 
 
 @given(st.floats(0.1, 1), st.floats(0.1, 1), st.floats(0, 0.4), st.booleans())

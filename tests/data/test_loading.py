@@ -20,7 +20,7 @@ from deepret.data.loading import Batch, in_parts, photo_loader, train_loader
 from deepret.data.photo import Photo
 from deepret.data.sampler import Draw, PKBatches
 from deepret.errors import UserError
-from deepret.models.inputs import Longer
+from deepret.models.inputs import Longer, Square
 
 SIZES = [(64, 48), (48, 64), (64, 64), (64, 48), (100, 60), (64, 48), (48, 64)]
 
@@ -137,6 +137,18 @@ def test_large_photographs_are_decoded_no_larger_than_needed(tmp_path: Path) -> 
 
     list(train_loader(catalogue, 192, 32, Watched(crop_area=0.95, view_area=0.35), [[Draw(0, 0, 0), Draw(1, 0, 0)]]))
     assert decoded == [(200, 150), (400, 300)]
+    decoded.clear()
+    watched = Watched(crop_area=1.0)
+    for shape, size in ((Square.resized, 150), (Square.resized, 152), (Longer.resized, 200)):
+        list(train_loader(catalogue, size, 1, watched, [[Draw(0, 0, 0)]], shape=shape))
+    assert decoded == [(200, 150), (400, 300), (200, 150)]  # the shorter side fills a square
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_every_training_image_has_the_inputs_shape(catalogue: Catalogue, workers: int) -> None:
+    draws = [[Draw(i, 0, 0) for i in range(len(catalogue))]]
+    [batch] = train_loader(catalogue, 60, 16, Augmentation(), draws, workers=workers, shape=Square.resized)
+    assert [tuple(part.shape) for part in batch.parts] == [(len(catalogue), 3, 64, 64)]
 
 
 def test_the_seed_changes_the_augmentation(catalogue: Catalogue) -> None:

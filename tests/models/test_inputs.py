@@ -61,6 +61,13 @@ def test_square_is_square() -> None:
     assert Square(MEAN, STD, size=100, multiple=32).shape(5, 9) == (96, 96)
 
 
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(16, 700), st.sampled_from([1, 14, 16, 32]))
+def test_training_asks_for_the_shape_that_evaluation_has(width: int, height: int, size: int, multiple: int) -> None:
+    for make in (Longer, Square):
+        part = make(MEAN, STD, size=size, multiple=multiple)
+        assert part.resized(width, height, size, multiple) == part.shape(width, height)
+
+
 @pytest.mark.parametrize("name", ["photo.png", "photo.jpg"])
 @pytest.mark.parametrize("make", [Longer, Square])
 @pytest.mark.parametrize("box", [None, (300.0, 200.0, 900.0, 500.0), (-10.0, -10.0, 700.5, 300.0)])

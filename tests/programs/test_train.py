@@ -7,6 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
+from deepret.data.loading import Batch
+from deepret.training.ranking import Ranking
+
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
 
 
@@ -85,6 +88,20 @@ def test_compositions_train(program, words: tuple[str, ...]) -> None:
     ended = program("train", *FAST, *words)
     assert ended.code == 0, ended.err
     assert 0 <= ended.json["mAP"] <= 1
+
+
+def test_a_square_input_trains_on_squares(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = set()
+    codes = Ranking.codes
+
+    def watched(module: Ranking, batch: Batch) -> torch.Tensor:
+        shapes.update(tuple(part.shape[1:]) for part in batch.parts)
+        return codes(module, batch)
+
+    monkeypatch.setattr(Ranking, "codes", watched)
+    ended = program("train", *FAST, "projection=none", "input=square", "batch.size=96", "benchmark=none")
+    assert ended.code == 0, ended.err
+    assert shapes == {(3, 96, 96)}
 
 
 def test_caps_hold_in_every_stage(program) -> None:
