@@ -22,7 +22,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepret.errors import UserError
 
-INJECTED = frozenset({"channels", "stride", "mean", "std", "catalogue", "params", "optimizer", "steps"})
+INJECTED = frozenset({"channels", "stride", "mean", "std", "catalogue", "params", "optimizer", "steps", "index"})
 """Arguments that the program supplies by name where a constructor asks for them; YAML does not."""
 
 

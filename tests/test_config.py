@@ -34,7 +34,9 @@ OPTIONS = [(group, option) for group, options in config.groups().items() for opt
 def test_every_option_of_every_group_passes(group: str, option: str) -> None:
     node = OmegaConf.load(config.conf_dir() / group / f"{option}.yaml")
     missing = [f"{group}.{key}=x" for key, value in plain(node).items() if value == "???"]
-    composed(f"{'+' if group == 'index' else ''}{group}={option}", *missing)
+    if (group, option) == ("index", "faiss"):
+        pytest.importorskip("faiss", reason="FAISS is not installed")
+    composed(f"{group}={option}", *missing)
 
 
 @pytest.mark.parametrize("group", ["experiment", "debug"])

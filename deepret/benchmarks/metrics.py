@@ -94,7 +94,7 @@ def rank(
         block = slice(first, first + step)
         keys = order_keys(queries[block] @ database.T)
         if ignored is not None:
-            keys[_places(ignored[block])] = LOWEST
+            keys[places(ignored[block])] = LOWEST
         best = keys.topk(min(k, len(database))).values
         lists.append(torch.where(best == LOWEST, -1, split_keys(best)[1]))
         ranks.append(_beaten(keys, positives[block], counts[block]))
@@ -108,7 +108,7 @@ def rank(
     return found, torch.cat([torch.empty(0, min(k, len(database)), dtype=torch.int64), *lists])
 
 
-def _places(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+def places(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     """Rows and columns (P,) of a block's positions."""
     counts = torch.tensor([len(c) for c in columns])
     return torch.repeat_interleave(torch.arange(len(columns)), counts), torch.cat(list(columns))

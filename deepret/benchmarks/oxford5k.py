@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -12,6 +12,7 @@ import torch
 from pydantic import PositiveInt
 
 from deepret.benchmarks.result import Describe, Result, score
+from deepret.benchmarks.searched import Index
 from deepret.data.photo import Photo, upright_size
 from deepret.errors import UserError
 
@@ -49,15 +50,22 @@ class Oxford5k:
     Args:
         root: the folder that holds ``images`` and ``groundtruth``.
         recalls: the k of recall@k, printed beside mAP.
+        index: gives an empty index to search with; none compares everything, exactly.
     """
 
     name: ClassVar[str] = "oxford5k"
     images: ClassVar[int] = 5063
     prefix: ClassVar[str] = "oxc1_"
 
-    def __init__(self, root: str, recalls: Sequence[PositiveInt] = (1, 5, 10)) -> None:
+    def __init__(
+        self,
+        root: str,
+        recalls: Sequence[PositiveInt] = (1, 5, 10),
+        index: Callable[[], Index] | None = None,
+    ) -> None:
         self.root = Path(root).expanduser()
         self.recalls = list(recalls)
+        self.index = index
 
     def evaluate(self, describe: Describe) -> Result:
         """Describes images and queries and scores them.
@@ -92,6 +100,7 @@ class Oxford5k:
             [torch.tensor(sorted(place[n] for n in queries[i].junk if n in place)).long() for i in usable],
             recalls=self.recalls,
             counts={"left_out": len(queries) - len(usable), **{kind: len(m) for kind, m in missing.items()}},
+            index=None if self.index is None else self.index(),
         )
 
     def _title(self, count: int, lost: int) -> str:

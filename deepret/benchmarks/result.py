@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from deepret.benchmarks.metrics import average_precision, rank, recall_at
+from deepret.benchmarks.searched import Index, searched
 from deepret.data.photo import Photo
 
 Describe = Callable[[Sequence[Photo]], Tensor]
@@ -55,6 +56,7 @@ def score(
     *,
     recalls: Sequence[int] = (1, 5, 10),
     counts: dict[str, int] | None = None,
+    index: Index | None = None,
 ) -> Result:
     """Ranks photographs by their codes and gives mean average precision and recall.
 
@@ -66,8 +68,12 @@ def score(
         ignored: of each query, positions left out of its ranking.
         recalls: the k of recall@k.
         counts: more counts, printed after the number of queries and of images.
+        index: an empty one to search with; none compares every query with every image, exactly.
     """
-    ranks, ranking = rank(queries[1], database[1], positives, ignored)
+    if index is None:
+        ranks, ranking = rank(queries[1], database[1], positives, ignored)
+    else:
+        ranks, ranking = searched(index, queries[1], database[1], positives, ignored)
     ap = average_precision(ranks)
     metrics = {"mAP": float(ap.mean()), **{f"recall@{k}": float(recall_at(ranks, k).mean()) for k in recalls}}
     return Result(

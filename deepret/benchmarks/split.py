@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -10,6 +10,7 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from deepret.benchmarks.result import Describe, Result, score
+from deepret.benchmarks.searched import Index
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 
@@ -29,6 +30,7 @@ class Split:
         split: which split; test is for the last word, val for choices.
         distractors: whether the distractors are ranked too.
         recalls: the k of recall@k.
+        index: gives an empty index to search with; none compares everything, exactly.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class Split:
         split: Literal["val", "test"] = "test",
         distractors: bool = True,
         recalls: Sequence[PositiveInt] = (1, 5, 10),
+        index: Callable[[], Index] | None = None,
     ) -> None:
         self.catalogue = catalogue
         self.split = split
         self.distractors = distractors
         self.recalls = list(recalls)
+        self.index = index
 
     @property
     def name(self) -> str:
@@ -83,6 +87,7 @@ class Split:
             None if pairs else [itself[row] for row in usable],
             recalls=self.recalls,
             counts=counts,
+            index=None if self.index is None else self.index(),
         )
 
     def _empty(self, found: list[str]) -> UserError:

@@ -16,7 +16,16 @@ from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
-from deepret.programs.shared import describer, device_of, evaluate_network, last_line, prepare, quiet, threads
+from deepret.programs.shared import (
+    describer,
+    device_of,
+    evaluate_network,
+    index_of,
+    last_line,
+    prepare,
+    quiet,
+    threads,
+)
 from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_table
 from deepret.search.reduced import reduce_codes
@@ -138,5 +147,5 @@ def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None
     describe = describer(network, config, device)
     rows = labelled(catalogue)[: config["stages"]["fit_images"]]
     reduced = reduce_codes(describe, [catalogue.photo(i) for i in rows], config["dims"])
-    result: Result = build(config["benchmark"], catalogue=catalogue).evaluate(reduced)
+    result: Result = build(config["benchmark"], catalogue=catalogue, index=index_of(config)).evaluate(reduced)
     return result

@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
 
 from deepret import config as configuration
 from deepret.benchmarks.result import Result
+from deepret.benchmarks.searched import Index
 from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.network import Network
 from deepret.search.describe import Describer
+from deepret.search.exact import ExactIndex
 from deepret.training.precision import choose_precision
 from deepret.training.settings import PROGRAM
 
@@ -26,7 +29,7 @@ def prepare(cfg: DictConfig) -> dict[str, Any]:
     """The resolved and checked configuration, with every ``auto`` replaced by what this machine chose.
 
     Raises:
-        UserError: the first value that no part takes.
+        UserError: the first value that no part takes, or an index whose package is not installed.
     """
     if "trainer" in cfg and cfg.trainer.get("precision") == "auto":
         cfg = cfg.copy()
@@ -39,6 +42,7 @@ def prepare(cfg: DictConfig) -> dict[str, Any]:
             names = [*PROGRAM, *(k for k, v in found.items() if isinstance(v, dict))]
             raise UserError(f"{key}: there is no such setting; {configuration.closest(key, names)}")
     configuration.check(found)
+    index_of(found)  # a package that it lacks is said before any work
     return found
 
 
@@ -86,11 +90,23 @@ def describer(network: Network, config: dict[str, Any], device: torch.device, *,
     )
 
 
+def index_of(config: dict[str, Any]) -> Callable[[], Index] | None:
+    """Makes empty indexes as configured; None for the exact one, whose result benchmarks get without sorting.
+
+    Raises:
+        UserError: the index needs a package that is not installed.
+    """
+    node = config.get("index")  # older checkpoints have none
+    if node is None or isinstance(build(node), ExactIndex):
+        return None
+    return lambda: cast(Index, build(node))
+
+
 def evaluate_network(
     network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device
 ) -> Result:
     """Scores a network on the configuration's benchmark."""
-    benchmark = build(config["benchmark"], catalogue=catalogue)
+    benchmark = build(config["benchmark"], catalogue=catalogue, index=index_of(config))
     result: Result = benchmark.evaluate(describer(network, config, device))
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,20 @@ def test_one_message_and_no_traceback(program, tmp_path: Path, monkeypatch: pyte
     assert "Traceback" not in ended.err + ended.out
     for part in wanted:
         assert part in message[0], message[0]
+
+
+@pytest.mark.parametrize("name", ["train", "eval"])
+def test_a_missing_faiss_is_said_before_any_work(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "faiss", None)
+    ended = program(name, "debug=fast", "index=faiss")
+    assert ended.code == 2, ended.out + ended.err
+    [message] = ended.err.splitlines()
+    assert message.startswith("error: index=faiss")
+    assert "pip install 'deepret[cpu]'" in message
+    assert "index=torch" in message
+    assert not (tmp_path / "outputs").exists()
 
 
 def test_broken_files_are_named_once_and_left_out(program, tmp_path: Path) -> None:

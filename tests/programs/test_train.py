@@ -67,6 +67,21 @@ def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) 
     assert small.json["benchmark"] == "split (val)"
 
 
+def test_faiss_finds_what_torch_finds(program) -> None:
+    pytest.importorskip("faiss", reason="FAISS is not installed")
+    trained = program("train", *FAST, "index=faiss")
+    assert trained.code == 0, trained.err
+    figures = trained.json
+    for words in (["index=torch"], ["index=faiss"], [], ["index=torch", "dims=4"], ["index=faiss", "dims=4"]):
+        scored = program("eval", f"checkpoint={figures['checkpoint']}", *words)
+        assert scored.code == 0, scored.err
+        if "dims=4" not in words:
+            assert scored.json["mAP"] == figures["mAP"]
+        elif words[0] == "index=torch":
+            exact = scored.json["mAP"]
+    assert scored.json["mAP"] == exact != figures["mAP"]
+
+
 def test_an_untrained_rpn_is_not_scored(program) -> None:
     ended = program("eval", "debug=fast", "regions=rpn")
     assert ended.code == 2
