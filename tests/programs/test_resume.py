@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import random
@@ -10,9 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+
+from deepret.training.callbacks import Watch
+from deepret.training.run import Run
+from deepret.training.stages import Training
 
 ROOT = Path(__file__).resolve().parents[2]
 RUN = (
@@ -111,3 +117,37 @@ def test_killed_anywhere(tmp_path: Path, cache: Path, seed: int) -> None:
     """Three kills at random steps of a run of 6 · 4 + 3 · 8 + 6 · 2 steps, with W&B on."""
     words = ("stages.steps=6", "stages.ranking=4", "stages.proposals=3", "stages.refinement=2", "logger=offline")
     killed_and_resumed(tmp_path, cache, words, sorted(random.Random(seed).sample(range(1, 58), 3)))
+
+
+def figures(run: Path) -> list[tuple[str, ...]]:
+    """What a run logged, but for its speed and memory."""
+    with (run / "metrics.csv").open(newline="") as file:
+        return [tuple(row.values()) for row in csv.DictReader(file) if row["name"] not in ("images/s", "memory GB")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stop", "last"), [(1, "note"), (3, "on_train_epoch_end")])
+def test_a_stage_that_ended_early_ends_where_it_did(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: int, last: str
+) -> None:
+    """The run is cut off after its stage has decided to end, before that is written down."""
+    words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "regions=grid", "ema=0.9", "threads=1")
+    words += ("stages.ranking=5", "stages.patience=1", "optimizer.lr=0.001")
+    score = {2 * epoch: epoch if epoch < stop else -1 for epoch in range(6)}  # by steps, of which an epoch has two
+    monkeypatch.setattr(Training, "val_score", lambda self: lambda module: score[module.global_step])
+    alone = program("train", *words, root=tmp_path / "alone").json
+
+    def cut(self: object, *args: Any, **kwargs: Any) -> None:
+        if last != "on_train_epoch_end" or args[0].should_stop:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(*((Run, last) if last == "note" else (Watch, last)), cut, raising=False)
+        assert program("train", *words, root=tmp_path / "cut").code == 130
+    ended = program("train", *words, "resume=last", root=tmp_path / "cut")
+    assert ended.code == 0, ended.err
+    assert ended.out.count("the stage ends") == 1
+    first, second = weights(alone), weights(ended.json)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert figures(Path(ended.json["run"])) == figures(Path(alone["run"]))
+    assert len({row[1] for row in figures(Path(alone["run"]))}) == stop
