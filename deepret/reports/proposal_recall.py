@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import torch
@@ -78,6 +80,7 @@ def proposal_recall(
         workers=workers,
         device=device,
         name=f"maps of {split}",
+        folder=Path(tempfile.gettempdir()),
     )
     shares = as_shares(catalogue, split)
     lines: list[tuple[int, float, float]] = []

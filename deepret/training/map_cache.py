@@ -1,9 +1,10 @@
-"""Maps of the training images, computed once by the frozen backbone, for what learns on top of them."""
+"""Maps of the training images, computed once by the frozen backbone and kept on disk for what learns on top of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -20,11 +21,14 @@ from deepret.data.sampler import Draw
 from deepret.models.inputs import Input
 from deepret.models.network import Network
 from deepret.search.describe import evaluating
+from deepret.training.map_file import MapFile
 
 VISIBLE = 0.5
 """A box of which a crop shows less than this share is no box of the crop."""
 AT_ONCE = 16
 """Images whose maps are computed together, those of one shape in one batch."""
+LARGE = 300_000_000
+"""Bytes on disk that are worth a line."""
 
 
 @dataclass
@@ -32,7 +36,7 @@ class Cached:
     """Maps with the boxes on them.
 
     Args:
-        maps: (C, H, W) float16 each, on the CPU.
+        maps: (C, H, W) float16 each, mapped from a file that is gone with the last of them.
         boxes: (k, 4) float32 each, in cells and fractions of them.
     """
 
@@ -127,8 +131,11 @@ def cache_maps(
     workers: int,
     device: torch.device,
     name: str,
+    folder: Path,
 ) -> Cached:
     """The maps of each photograph, and of varied copies of it, with their boxes in cells.
+
+    They go to disk as they come and are mapped from there, so memory holds no more than the system has room for.
 
     Args:
         network: its input and backbone make the maps, at the input's size.
@@ -139,12 +146,16 @@ def cache_maps(
         workers: processes that decode.
         device: where to compute.
         name: what the bar says.
+        folder: where the file of the maps lies; it goes by itself, with the maps or with the program.
+
+    Raises:
+        UserError: the disk is full.
     """
     images = Variants(catalogue, boxes, variants, network.input, seed)
     loader: Loader[tuple[Batch, list[Tensor]]] = Loader(
         images, workers=workers, batch_size=AT_ONCE, collate_fn=_one_shape_each
     )
-    found = Cached([], [])
+    found, file = Cached([], []), MapFile(folder)
     network.to(device)
     with (
         evaluating(network),
@@ -153,10 +164,13 @@ def cache_maps(
         for batch, shares in loader:
             maps = [m for part in batch.parts for m in network.maps(part.to(device)).half().cpu()]
             for row, share in zip(batch.order.tolist(), shares, strict=True):
-                found.maps.append(maps[row].clone())  # a view would keep its whole batch in memory
+                file.write(maps[row])
                 height, width = maps[row].shape[1:]
                 found.boxes.append(share * torch.tensor([width, height, width, height]))
             bar.update(len(shares))
+    found.maps += file.read()
+    if file.size >= LARGE:
+        print(f"  {name}: {file.size / 1e9:.1f} GB on disk in {folder}, gone when the stage is", flush=True)
     return found
 
 

@@ -85,7 +85,7 @@ def stacked(items: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, list[Tensor]]:
 
 
 def map_loader(cached: Cached, batches: Any) -> Loader[Any]:
-    """A loader of (maps, boxes) over cached maps; they lie in memory, so it needs no workers."""
+    """A loader of (maps, boxes) over cached maps; they only need to be read, so it has no workers."""
     return Loader(CachedMaps(cached), workers=0, batch_sampler=batches, collate_fn=stacked)
 
 

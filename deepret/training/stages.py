@@ -178,6 +178,7 @@ class Training:
                 workers=config["workers"],
                 device=self.device,
                 name=f"maps of {split}",
+                folder=folder,
             )
 
         train, val = cached("train", self.stages.map_variants), cached("val", 1)
@@ -203,6 +204,8 @@ class Training:
         trainer = self.trainer(stage, epochs, keep)
         loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
         self.fit(trainer, module, loader, folder)
+        for maps in (train.maps, val.maps):
+            maps.clear()  # whatever still holds the trainer: their room on disk is free now
         return self.best_of(trainer)
 
     def fit(self, trainer: pl.Trainer, module: pl.LightningModule, loader: Any, folder: Path) -> None:

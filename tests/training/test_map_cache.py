@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from deepret.data.catalogue import Catalogue
 from deepret.data.photo import Box
 from deepret.models.inputs import Input, Longer, Square
+from deepret.training import map_cache
 from deepret.training.map_cache import Cached, ShapeBatches, Variants, cache_maps, vary
 
 RED = (255, 0, 0)
@@ -164,6 +165,7 @@ def cached(photographs: tuple[Catalogue, list[list[Box]]], workers: int = 0) -> 
         workers=workers,
         device=torch.device("cpu"),
         name="maps",
+        folder=catalogue.root,
     )
     return found, network
 
@@ -196,12 +198,27 @@ def test_maps_computed_together_are_those_computed_alone(photographs: tuple[Cata
         alone = network.eval().maps(image[None])[0]
         assert torch.equal(maps, alone.half())
         assert torch.allclose(boxes, share * torch.tensor([alone.shape[2], alone.shape[1]] * 2))
-        assert maps.untyped_storage().nbytes() == maps.numel() * 2  # it keeps no batch alive
 
 
 def test_workers_change_nothing(photographs: tuple[Catalogue, list[list[Box]]]) -> None:
     here, there = cached(photographs)[0], cached(photographs, workers=2)[0]
     assert all(torch.equal(a, b) for a, b in zip(here.maps + here.boxes, there.maps + there.boxes, strict=True))
+
+
+def test_no_photograph_has_no_map(tmp_path: Path) -> None:
+    found, _ = cached((Catalogue(tmp_path, [], [], [], [], [], []), []))
+    assert len(found) == 0
+
+
+def test_large_files_are_said(
+    photographs: tuple[Catalogue, list[list[Box]]], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cached(photographs)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(map_cache, "LARGE", 1)
+    found, _ = cached(photographs)
+    [line] = capsys.readouterr().out.splitlines()
+    assert f"maps: {2 * sum(m.numel() for m in found.maps) / 1e9:.1f} GB on disk in {photographs[0].root}" in line
 
 
 SHAPES = [(8, 4, 6)] * 7 + [(8, 6, 4)] * 3 + [(8, 5, 5)]
