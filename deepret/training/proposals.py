@@ -37,7 +37,6 @@ class Proposals(pl.LightningModule):
         self.steps = steps
         self.about = about
         self.seed = seed
-        self.rpn.is_trained.fill_(True)
         network.requires_grad_(False)
         self.rpn.requires_grad_(True)
 
@@ -63,6 +62,11 @@ class Proposals(pl.LightningModule):
         self.log("loss", total.detach(), prog_bar=True, batch_size=len(maps))
         self.log_dict({name: value.detach() for name, value in losses.items()}, batch_size=len(maps))
         return total
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Lets the RPN say that it has learned something once it has taken a step."""
+        if batch_idx == 0:
+            self.rpn.is_trained.fill_(True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Adds what the checkpoint says of itself."""

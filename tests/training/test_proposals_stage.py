@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import pytest
@@ -69,7 +68,9 @@ class Losses(pl.Callback):
         self.values.append(float(outputs["loss"]))
 
 
-def train(cached: Cached, epochs: int = 12, seed: int = 0) -> tuple[Proposals, list[float]]:
+def train(
+    cached: Cached, epochs: int = 12, seed: int = 0, extra: list[pl.Callback] | None = None
+) -> tuple[Proposals, list[float]]:
     batches = ShapeBatches([m.shape for m in cached.maps], 8, seed)
 
     def steps(rpn: nn.Module) -> tuple[torch.optim.Optimizer, Any]:
@@ -81,7 +82,7 @@ def train(cached: Cached, epochs: int = 12, seed: int = 0) -> tuple[Proposals, l
         accelerator="cpu",
         max_epochs=epochs,
         logger=False,
-        callbacks=[losses],
+        callbacks=[losses, *(extra or [])],
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -106,6 +107,27 @@ def test_learns_to_find_planted_boxes() -> None:
             assert torch.equal(value, before.state_dict()[name]), name
     assert bool(module.rpn.is_trained)
     assert all(p.requires_grad == name.startswith("regions.") for name, p in module.network.named_parameters())
+
+
+class Stop(pl.Callback):
+    """Ends a training before a step, and keeps what is saved at that moment."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+        self.saved: dict[str, Any] = {}
+
+    def on_train_batch_start(self, trainer: pl.Trainer, pl_module: Any, batch: Any, batch_idx: int) -> None:
+        if trainer.global_step == self.step:
+            self.saved = {k: v.clone() for k, v in pl_module.state_dict().items()}
+            trainer.should_stop = True
+
+
+@pytest.mark.parametrize("step", [0, 1, 4])
+def test_an_rpn_is_trained_once_it_has_taken_a_step(step: int) -> None:
+    stop = Stop(step)
+    module, _ = train(planted(24, seed=0), epochs=2, extra=[stop])
+    assert bool(stop.saved["network.regions.is_trained"]) == (step > 0)
+    assert bool(module.rpn.is_trained)
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
@@ -149,4 +171,3 @@ def test_scores_by_the_recall_of_what_it_proposes() -> None:
     each: list[Tensor] = [module.rpn.proposals(maps[None].float())[0] for maps in cached.maps]
     assert recall_on(cached)(module) == recall(each, cached.boxes)
     assert torch.equal(proposals_of(module.rpn, cached.maps[0]), each[0])
-    assert copy.deepcopy(module).rpn.is_trained
