@@ -58,6 +58,20 @@ def test_boxes_lie_in_the_picture(number: int, view: int) -> None:
     assert taken.visible > 0.45
 
 
+@pytest.mark.parametrize("size", [48, 49, 50, 63, 75, 97])
+def test_boxes_lie_in_pictures_of_any_size(size: int) -> None:
+    """Pictures are drawn larger than they are kept, and a box that reaches the border ends exactly there."""
+    at_the_border = 0
+    for view in range(12):
+        taken = take(building(view % CLASSES), street, 3, size, stream(size, view))
+        height, width = taken.image.shape[:2]
+        for x0, y0, x1, y1 in taken.boxes:
+            assert 0 <= x0 < x1 <= width
+            assert 0 <= y0 < y1 <= height
+            at_the_border += x0 == 0 or y0 == 0 or x1 == width or y1 == height
+    assert at_the_border
+
+
 @pytest.mark.parametrize(("number", "view"), ALL)
 def test_homography_leads_to_the_reference(number: int, view: int) -> None:
     taken, own = shot(number, view), building(number)
