@@ -30,7 +30,7 @@ from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_table
 from deepret.search.reduced import reduce_codes
 from deepret.training import checkpoint as checkpoints
-from deepret.training.fit import fit_projection, labelled
+from deepret.training.fit import fit_projection, fitting_rows
 
 
 def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None
     if catalogue is None or "train" not in catalogue.splits:
         raise UserError(f"dims={config['dims']}: the PCA is fitted on a train split, and the data have none.")
     describe = describer(network, config, device)
-    rows = labelled(catalogue)[: config["stages"]["fit_images"]]
+    rows = fitting_rows(catalogue, config["stages"]["fit_images"], config["seed"])
     reduced = reduce_codes(describe, [catalogue.photo(i) for i in rows], config["dims"])
     result: Result = build(config["benchmark"], catalogue=catalogue, index=index_of(config)).evaluate(reduced)
     return result

@@ -13,10 +13,15 @@ from deepret.models.network import Network
 from deepret.search.describe import evaluating
 
 
-def labelled(catalogue: Catalogue) -> list[int]:
-    """The rows of the train split; the unlabelled photographs among them only where there is nothing else."""
+def fitting_rows(catalogue: Catalogue, images: int, seed: int) -> list[int]:
+    """At most ``images`` rows of the train split, drawn at random, in order.
+
+    Unlabelled photographs are among them: they show more of the world than a few dozen landmarks, so the components
+    that they bring out serve landmarks never seen.
+    """
     train = [i for i, split in enumerate(catalogue.splits) if split == "train"]
-    return [i for i in train if not catalogue.views[i]] or train
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed))[:images]
+    return sorted(train[i] for i in order.tolist())
 
 
 @torch.inference_mode()
@@ -44,9 +49,7 @@ def fit_projection(
     projection: Any = network.projection
     if not getattr(projection, "needs_fit", False) or bool(projection.fitted):
         return 0
-    rows = labelled(catalogue)
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:images]
-    chosen = [rows[i] for i in sorted(order.tolist())]
+    chosen = fitting_rows(catalogue, images, seed)
     photos, sizes = [catalogue.photo(i) for i in chosen], [catalogue.sizes[i] for i in chosen]
     network.to(device)
     vectors = []
