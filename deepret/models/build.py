@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from deepret.config import build
 from deepret.errors import UserError
 from deepret.models.network import Network
@@ -19,16 +21,20 @@ def build_network(config: dict[str, Any], *, weights: bool = True, regions: dict
         weights: whether the backbone reads its pretrained weights; not needed where a checkpoint follows.
         regions: other regions than the configuration's, such as the grid of the first stage.
 
+    What starts from random numbers depends on the run's seed alone, wherever in a run it is made.
+
     Raises:
         UserError: parts that do not go together, or weights that cannot be had.
     """
     node = dict(config["backbone"])
     if not weights:
         node |= {key: value for key, value in {"weights": None, "pretrained": False}.items() if key in node}
-    backbone = build(node)
-    supplied = {name: getattr(backbone, name) for name in ("channels", "stride", "mean", "std")}
-    parts = {name: build(config[name], **supplied) for name in PARTS if name not in ("backbone", "regions")}
-    return Network(backbone=backbone, regions=build(regions or config["regions"], **supplied), **parts)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config["seed"])
+        backbone = build(node)
+        supplied = {name: getattr(backbone, name) for name in ("channels", "stride", "mean", "std")}
+        parts = {name: build(config[name], **supplied) for name in PARTS if name not in ("backbone", "regions")}
+        return Network(backbone=backbone, regions=build(regions or config["regions"], **supplied), **parts)
 
 
 def load_state(network: Network, state: dict[str, Any], where: str, *, optional: tuple[str, ...] = ()) -> None:

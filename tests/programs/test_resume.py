@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from deepret.training.callbacks import Watch
+from deepret.training.proposals import Proposals
 from deepret.training.run import Run
 from deepret.training.stages import Training
 
@@ -109,6 +110,27 @@ def test_triplets_that_serve_several_epochs_outlive_a_kill(tmp_path: Path, cache
         "stages.ranking=3",
     )
     killed_and_resumed(tmp_path, cache, words, [4])
+
+
+@pytest.mark.slow
+def test_a_run_cut_off_as_a_stage_begins_starts_it_from_the_same_numbers(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The RPN's first weights are random, and nothing of them is saved before its first epoch ends."""
+    words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "regions=rpn", "threads=1")
+
+    def cut(self: object) -> None:
+        raise KeyboardInterrupt
+
+    alone = program("train", *words, root=tmp_path / "alone").json
+    with monkeypatch.context() as patch:
+        patch.setattr(Proposals, "on_train_epoch_start", cut)
+        assert program("train", *words, root=tmp_path / "cut").code == 130
+    torch.rand(7)  # whatever else has drawn random numbers meanwhile
+    ended = program("train", *words, "resume=last", root=tmp_path / "cut")
+    assert ended.code == 0, ended.err
+    first, second = weights(alone), weights(ended.json)
+    assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 @pytest.mark.proof
