@@ -183,12 +183,12 @@ class RPN(nn.Module):
         return labels, self.coder.encode_single(boxes[touched].to(anchors)[match.clamp(min=0)], anchors)
 
     def predict(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Score logits (B, H · W · A) and corrections (B, H · W · A, 4) of every anchor, in float32.
+        """Score logits (B, H · W · A) and corrections (B, H · W · A, 4) of every anchor, in the weights' own precision.
 
         In bfloat16 many scores would tie, and which box suppresses which would be left to chance.
         """
         with torch.autocast(maps.device.type, enabled=False):
-            rows = self.reduce((maps if self.joint else maps.detach()).float())
+            rows = self.reduce((maps if self.joint else maps.detach()).to(self.reduce.weight.dtype))
             logits, corrections = self.head([F.relu(rows)])
         batch, kinds, height, width = logits[0].shape
         scores = logits[0].permute(0, 2, 3, 1).reshape(batch, -1)
