@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from deepret.errors import UserError
 
@@ -35,6 +35,9 @@ def main(program: str | None = None) -> None:
             )
             sys.exit(0 if words[:1] == ["--help"] else 2)
         program, words = words[0], words[1:]
+    several = _several()
+    if several is not None:
+        several.join()
     try:
         if HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
             _through_hydra(program, words)
@@ -43,12 +46,33 @@ def main(program: str | None = None) -> None:
 
             overrides, folders = _split(words)
             _task(program)(config.compose(program, overrides, folders), overrides)
+        if several is not None:
+            several.leave()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+        _end(f"error: {error}", 2)
     except KeyboardInterrupt as stop:
-        print(f"\nstopped. {stop}".rstrip(), file=sys.stderr)
-        sys.exit(130)
+        _end(f"\nstopped. {stop}".rstrip(), 130)
+    except Exception:
+        if several is None or not several.told():
+            raise
+        sys.exit(2)  # it lost another process, which has said why
+
+
+def _several() -> Any:
+    """What torchrun's processes have in common; None where it has started none, which then wait for nothing."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return None
+    from deepret.training import processes
+
+    return processes
+
+
+def _end(message: str, code: int) -> NoReturn:
+    """Ends the program with one message, of several processes too."""
+    several = _several()
+    if several is None or several.speaks():
+        print(message, file=sys.stderr)
+    sys.exit(code)
 
 
 def _task(program: str) -> Callable[[Any, list[str]], Any]:
@@ -93,8 +117,7 @@ def _through_hydra(program: str, words: list[str]) -> None:
         try:
             _task(program)(cfg, list(HydraConfig.get().overrides.task))
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            sys.exit(2)
+            _end(f"error: {error}", 2)
 
     job()
 

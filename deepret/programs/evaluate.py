@@ -20,6 +20,7 @@ from deepret.programs.shared import (
     describer,
     device_of,
     evaluate_network,
+    first_network,
     index_of,
     last_line,
     prepare,
@@ -30,7 +31,9 @@ from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_table
 from deepret.search.reduced import reduce_codes
 from deepret.training import checkpoint as checkpoints
-from deepret.training.fit import fit_projection, fitting_rows
+from deepret.training.distributed import rank
+from deepret.training.fit import fitting_rows
+from deepret.training.processes import first
 
 
 def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -53,18 +56,18 @@ def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
             "regions=rpn: its RPN is untrained, so it has no proposals to give: name a trained one with "
             "checkpoint=PATH, or take regions=grid."
         )
-    catalogue = catalogue_of(config)
-    network = build_network(config, weights=found is None)
-    if found is not None:
+    catalogue = first(lambda: catalogue_of(config))
+    if found is None:
+        network = first_network(config, catalogue, device)
+    else:
+        network = build_network(config, weights=False)
         changed = ("regions.",) if config["regions"] != found["deepret"]["config"]["regions"] else ()
         load_state(network, checkpoints.network_state(found), str(path), optional=changed)
-    else:
-        fit(network, config, catalogue, device)
     result = scored(network, config, catalogue, device)
     name = "untrained" if found is None else str(found["deepret"]["stage"])
     print(results_table({name: result}), flush=True)
     values: dict[str, Any] = {**result.summary(), "checkpoint": path}
-    if config.get("gallery"):
+    if config.get("gallery") and rank() == 0:
         folder = Path(config["output"]) / "eval" if found is None else Path(path).parent / "pictures"
         values["picture"] = str(save_png(gallery(result), folder / "results.png"))
         print(f"picture: {values['picture']}")
@@ -116,26 +119,6 @@ def catalogue_of(config: dict[str, Any]) -> Catalogue | None:
         return None
     catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()
     return catalogue
-
-
-def fit(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> None:
-    """Fits the projection on the train split."""
-    if not getattr(network.projection, "needs_fit", False):
-        return
-    if catalogue is None or "train" not in catalogue.splits:
-        raise UserError(
-            "projection: it is fitted on a train split, and the data have none: name a network with checkpoint=PATH, "
-            "take projection=none, or give data with a train split."
-        )
-    fit_projection(
-        network,
-        catalogue,
-        images=config["stages"]["fit_images"],
-        seed=config["seed"],
-        batch_size=config["extract_batch"],
-        workers=config["workers"],
-        device=device,
-    )
 
 
 def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> Result:

@@ -18,11 +18,16 @@ from deepret.benchmarks.searched import Index
 from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
+from deepret.models.build import build_network
 from deepret.models.network import Network
 from deepret.search.describe import Describer
 from deepret.search.exact import ExactIndex
+from deepret.training.distributed import world
+from deepret.training.fit import fit_projection
 from deepret.training.precision import choose_precision
+from deepret.training.processes import first
 from deepret.training.settings import PROGRAM
+from deepret.training.together import Together
 
 
 def prepare(cfg: DictConfig) -> dict[str, Any]:
@@ -68,19 +73,71 @@ def device_of(config: dict[str, Any]) -> torch.device:
     """Where networks run outside Lightning: the GPU unless the trainer is told to stay on the CPU.
 
     Raises:
-        UserError: a GPU is asked for and there is none.
+        UserError: a GPU is asked for and there is none, or more processes than GPUs.
     """
     wanted = config.get("trainer", {}).get("accelerator", config.get("accelerator", "auto"))
     if wanted in ("gpu", "cuda") and not torch.cuda.is_available():
         raise UserError("trainer.accelerator=gpu: torch sees no GPU on this machine; take trainer=cpu.")
     if wanted == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
-    return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+    number, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
+    if number >= there:
+        raise UserError(f"--nproc_per_node: this machine has {there} GPUs, so torchrun can start as many processes.")
+    torch.cuda.set_device(number)
+    return torch.device("cuda", number)
+
+
+def first_network(
+    config: dict[str, Any],
+    catalogue: Catalogue | None,
+    device: torch.device,
+    *,
+    regions: dict[str, Any] | None = None,
+) -> Network:
+    """The network before any training, its projection fitted on the train split; the same in every process.
+
+    Args:
+        config: the resolved configuration.
+        catalogue: where the train split is.
+        device: where to compute.
+        regions: other regions than the configuration's.
+
+    Raises:
+        UserError: weights that cannot be had, or a projection without a train split.
+    """
+    made: list[Network] = []
+
+    def fitted() -> dict[str, torch.Tensor]:
+        network = build_network(config, regions=regions)
+        made.append(network)
+        if getattr(network.projection, "needs_fit", False):
+            if catalogue is None or "train" not in catalogue.splits:
+                raise UserError(
+                    "projection: it is fitted on a train split, and the data have none: name a network with "
+                    "checkpoint=PATH, take projection=none, or give data with a train split."
+                )
+            used = fit_projection(
+                network,
+                catalogue,
+                images=config["stages"]["fit_images"],
+                seed=config["seed"],
+                batch_size=config["extract_batch"],
+                workers=config["workers"],
+                device=device,
+            )
+            print(f"projection fitted on {used:,} images", flush=True)
+        return {name: value.cpu() for name, value in network.state_dict().items()} if world() > 1 else {}
+
+    state = first(fitted)
+    if not made:
+        made.append(build_network(config, weights=False, regions=regions))
+        made[0].load_state_dict(state)
+    return made[0]
 
 
 def describer(network: Network, config: dict[str, Any], device: torch.device, *, cache: bool = True) -> Describer:
     """The describer with a configuration's settings."""
-    return Describer(
+    return Together(
         network,
         batch_size=config["extract_batch"],
         workers=config["workers"],

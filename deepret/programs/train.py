@@ -12,18 +12,17 @@ from deepret.benchmarks.result import Result
 from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
-from deepret.models.build import build_network
 from deepret.models.network import Network
-from deepret.programs.shared import device_of, evaluate_network, last_line, prepare, quiet, threads
+from deepret.programs.shared import device_of, evaluate_network, first_network, last_line, prepare, quiet, threads
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_table
 from deepret.training.announce import announcement
 from deepret.training.checkpoint import write_bytes
-from deepret.training.fit import fit_projection
+from deepret.training.distributed import rank
 from deepret.training.plan import learns_regions, plan
+from deepret.training.processes import check_started, first
 from deepret.training.run import Run
-from deepret.training.settings import StageSettings
 from deepret.training.stages import Training
 
 
@@ -35,32 +34,17 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """
     start = time.perf_counter()
     quiet()
-    run = open_run(cfg, overrides)
+    run = first(lambda: open_run(cfg, overrides))
     config = run.config
     threads(config)
     device = device_of(config)
-    catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()
-    catalogue.write_csv(run.folder / "images.csv")
-    stages = build(config["stages"])
-    assert isinstance(stages, StageSettings)
-
+    catalogue: Catalogue = first(lambda: data_of(run))
     training = Training(run, catalogue, device)
     training.check()
     scored = is_scored(catalogue, config)
     print(announcement(run.folder, catalogue, config), flush=True)
-    first = config["first_regions"] if learns_regions(config) else config["regions"]
-    network = build_network(config, regions=first)
-    used = fit_projection(
-        network,
-        catalogue,
-        images=stages.fit_images,
-        seed=config["seed"],
-        batch_size=config["extract_batch"],
-        workers=config["workers"],
-        device=device,
-    )
-    if used:
-        print(f"projection fitted on {used:,} images", flush=True)
+    regions = config["first_regions"] if learns_regions(config) else config["regions"]
+    network = first_network(config, catalogue, device, regions=regions)
     results: dict[str, Result] = {}
     if scored:
         results["before training"] = evaluate_network(network, config, catalogue, device)
@@ -84,7 +68,7 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
             **values,
             "stages": {k: round(r.metrics["mAP"], 5) for k, r in results.items()},
         }
-        if config["gallery"]:
+        if config["gallery"] and rank() == 0:
             pictures(run, training, trained, results)
     else:
         values = {"mAP": None, "benchmark": None, **values}
@@ -96,7 +80,8 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     training.logs.close()
     run.state.update(status="finished")
     run.save()
-    write_bytes(run.folder / "result.json", json.dumps(values, indent=2).encode())
+    if rank() == 0:
+        write_bytes(run.folder / "result.json", json.dumps(values, indent=2).encode())
     last_line(values)
     return values
 
@@ -110,6 +95,7 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     wanted = cfg.get("resume")
     if wanted is None or wanted == "last":
         config = prepare(cfg)
+        check_started(config["trainer"])
         return Run.start(config) if wanted is None else Run.last(config)
     run = Run.open(wanted)
     others = [o for o in overrides if not o.lstrip("+").startswith(("resume=", "output="))]
@@ -123,7 +109,15 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
             f"resume={wanted}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
         )
     run.config = prepare(OmegaConf.create(run.config))
+    check_started(run.config["trainer"])
     return run
+
+
+def data_of(run: Run) -> Catalogue:
+    """The photographs, which the run's folder lists."""
+    catalogue: Catalogue = build(run.config["data"], seed=run.config["seed"]).load()
+    catalogue.write_csv(run.folder / "images.csv")
+    return catalogue
 
 
 def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:

@@ -69,19 +69,26 @@ class Describer:
         """
         if not photos:
             raise UserError("there is no photograph to describe.")
-        key = ""
-        if self.cache is not None:
-            parts = (fingerprint(self.network), self.precision, photos_key(photos))
-            key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
-            known = self.cache.read(key, len(photos))
-            if known is not None:
-                return known
-        found, positions = self.share(photos, sizes)
-        codes = torch.empty_like(found)
-        codes[positions] = found
+        key, codes = self.known(photos)
+        if codes is None:
+            found, positions = self.share(photos, sizes)
+            codes = torch.empty_like(found)
+            codes[positions] = found
+            self.keep(key, codes)
+        return codes
+
+    def known(self, photos: Sequence[Photo]) -> tuple[str, Tensor | None]:
+        """The key of the photographs' codes in the cache, and these, where they are there."""
+        if self.cache is None:
+            return "", None
+        parts = (fingerprint(self.network), self.precision, photos_key(photos))
+        key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return key, self.cache.read(key, len(photos))
+
+    def keep(self, key: str, codes: Tensor) -> None:
+        """Puts codes into the cache, where there is one."""
         if self.cache is not None:
             self.cache.write(key, codes)
-        return codes
 
     def share(
         self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None = None, rank: int = 0, world: int = 1

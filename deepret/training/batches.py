@@ -11,6 +11,7 @@ from torch import Tensor
 from deepret.data.catalogue import Catalogue
 from deepret.data.sampler import Draw, PKBatches, TripletBatches
 from deepret.search.describe import Describer
+from deepret.training.processes import first
 from deepret.training.settings import BatchSettings
 
 
@@ -54,7 +55,7 @@ class Mining:
     """Mines the triplets of a random pool every so often, once for an epoch however often a loader starts over.
 
     The pool and the draw depend on (seed, epoch), the codes on the network at the epoch's beginning. Triplets that
-    serve several epochs are part of the state of a run.
+    serve several epochs are part of the state of a run. Of several processes the first one mines for all.
 
     Args:
         catalogue: the photographs.
@@ -92,7 +93,8 @@ class Mining:
         pool = self.rows[order[: self.miner.size]].sort().values
         photos = [self.catalogue.photo(i) for i in pool.tolist()]
         codes = self.describe(photos, [self.catalogue.sizes[i] for i in pool.tolist()])
-        self.batches.set_triplets(pool[self.miner.mine(codes, self.catalogue.label_ids()[pool], generator)])
+        labels = self.catalogue.label_ids()[pool]
+        self.batches.set_triplets(first(lambda: pool[self.miner.mine(codes, labels, generator)]))
         self.mined = epoch
 
     def state_dict(self) -> dict[str, Any]:

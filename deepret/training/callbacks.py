@@ -70,6 +70,7 @@ class KeepBest(pl.Callback):
 
     def _look(self, trainer: pl.Trainer, module: Any, epoch: int) -> None:
         value = None if self.score is None else self.score(module)
+        value = trainer.strategy.broadcast(value)  # all processes decide alike
         if value is not None:
             for logger in trainer.loggers:
                 logger.log_metrics({self.name: value, "epoch": max(epoch - 1, 0)}, step=trainer.global_step)

@@ -27,6 +27,11 @@ class CSVLog(Logger):
         super().__init__()
         self.path = path
         self.stage = stage
+        self._take_out(epoch)
+
+    @rank_zero_only
+    def _take_out(self, epoch: int) -> None:
+        path, stage = self.path, self.stage
         kept = [row for row in read_csv(path) if row["stage"] != stage or int(row["epoch"]) < epoch]
         with path.open("w", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)

@@ -22,7 +22,7 @@ from deepret.training.ranking import Steps, reseed
 class Proposals(pl.LightningModule):
     """Trains the RPN of a network by its own losses.
 
-    Several ranks go through the same batches, each with a sample of anchors of its own, and average their gradients.
+    Of several processes the first one does it alone: over cached maps it takes minutes.
 
     Args:
         network: whose regions learn; everything else is frozen.
@@ -51,8 +51,8 @@ class Proposals(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        """Begins an epoch with random numbers that depend on (seed, epoch, rank) only."""
-        reseed(self.seed, self.current_epoch, self.global_rank, 2)
+        """Begins an epoch with random numbers that depend on (seed, epoch) only."""
+        reseed(self.seed, self.current_epoch, 0, 2)
 
     def training_step(self, batch: tuple[Tensor, list[Tensor]], _: int) -> Tensor:
         """The RPN's losses on maps (B, C, H, W)."""

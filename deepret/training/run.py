@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from omegaconf import OmegaConf
 
 from deepret.errors import UserError
 from deepret.training.checkpoint import write_bytes
+from deepret.training.distributed import rank
 
 
 class Run:
@@ -110,26 +110,12 @@ class Run:
         self.save()
 
     def save(self) -> None:
-        """Writes ``run.json``, whole or not at all."""
-        write_bytes(self.folder / "run.json", json.dumps(self.state, indent=2).encode())
+        """Writes ``run.json``, whole or not at all; of several processes the first one does."""
+        if rank() == 0:
+            write_bytes(self.folder / "run.json", json.dumps(self.state, indent=2).encode())
 
 
 def digest(config: dict[str, Any]) -> str:
     """A configuration's digest; how the run was asked to go on is no part of it."""
     kept = {key: value for key, value in config.items() if key not in ("resume", "output")}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
-
-
-def same_on_all_ranks(value: str) -> str:
-    """Gives every process of a torchrun job what its first one found, such as the name of the run's folder."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return value
-    import torch.distributed as dist
-
-    if not dist.is_initialized():
-        import torch
-
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    box = [value]
-    dist.broadcast_object_list(box)
-    return box[0]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import TQDMProgressBar
 from torch import nn
 
@@ -30,10 +31,12 @@ from deepret.training.distributed import rank, world
 from deepret.training.joint import BoxBatches, box_loader
 from deepret.training.map_cache import Cached, ShapeBatches, cache_maps
 from deepret.training.plan import FIRST, Stage
+from deepret.training.processes import first, lightning
 from deepret.training.proposals import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
+from deepret.training.together import Together
 
 MAPS_A_BATCH = 4
 """Small batches are many steps: two thirds of the epochs find as many boxes as with 8."""
@@ -99,10 +102,14 @@ class Training:
                 network.regions.requires_grad_(False)  # an RPN learns by its own loss, in its own stage
             if not self.run.finished(stage.name):
                 began = time.perf_counter()
-                print(f"\n{stage.name}: {self.forecast(stage, network)}", flush=True)
-                score = self.rank(stage, network) if stage.kind == "ranking" else self.propose(stage, network)
+                if rank() == 0:
+                    print(f"\n{stage.name}: {self.forecast(stage, network)}", flush=True)
+                if stage.kind == "ranking":
+                    score = self.rank(stage, network)
+                else:
+                    score = first(lambda: self.propose(stage, network))  # noqa: B023
                 self.run.note(stage.name, finished=True, score=score, seconds=round(time.perf_counter() - began, 1))
-                (folder / "state.ckpt").unlink(missing_ok=True)
+                first(lambda: (folder / "state.ckpt").unlink(missing_ok=True))  # noqa: B023
             if stage.kind == "ranking":
                 self.rankings[stage.name] = best
             previous = best
@@ -148,7 +155,7 @@ class Training:
         if stage.first_regions or not config["regions"].get("joint", False):
             self.fit(trainer, module, loader, folder)
             return self.best_of(trainer)
-        rows, known = self.boxed("train")
+        rows, known = first(lambda: self.boxed("train"))
         draws = BoxBatches(len(rows), JOINT_IMAGES, steps, config["seed"], lambda: trainer.current_epoch, rank())
         images = box_loader(self.catalogue.subset(rows), known, network.input, draws, config["workers"])
         self.fit(trainer, module, {"ranking": loader, "boxes": images}, folder)
@@ -158,13 +165,13 @@ class Training:
         """The labelled rows of a split that have boxes, and these; found once, with the network of the first stage."""
         if self.known_boxes is None:
             ranker = self.network_of(FIRST, self.run.folder / FIRST / "best.ckpt")
-            self.known_boxes = build(self.config["boxes"]).boxes(self.catalogue, self.describer(ranker))
+            self.known_boxes = build(self.config["boxes"]).boxes(self.catalogue, self.describer(ranker, Describer))
         known, views = self.known_boxes, self.catalogue.views
         rows = [i for i, s in enumerate(self.catalogue.splits) if s == split and known[i] and not views[i]]
         return rows, [known[i] for i in rows]
 
     def propose(self, stage: Stage, network: Network) -> float | None:
-        """The proposal stage, over cached maps; gives the best recall on val, where there are boxes."""
+        """The proposal stage, over cached maps, in one process; gives the best recall on val, where there are boxes."""
         config, folder, seed = self.config, self.run.folder / stage.name, self.config["seed"]
 
         def cached(split: str, variants: int) -> Cached:
@@ -201,7 +208,7 @@ class Training:
         keep = KeepBest(
             score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall"
         )
-        trainer = self.trainer(stage, epochs, keep)
+        trainer = self.trainer(stage, epochs, keep, alone=True)
         loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
         self.fit(trainer, module, loader, folder)
         for maps in (train.maps, val.maps):
@@ -224,13 +231,13 @@ class Training:
 
     # Parts of a stage -------------------------------------------------------------------------------------------------
 
-    def trainer(self, stage: Stage, epochs: int, keep: KeepBest, *more: pl.Callback) -> pl.Trainer:
-        """Lightning's trainer of one stage; ``more`` callbacks come before the state is saved."""
+    def trainer(self, stage: Stage, epochs: int, keep: KeepBest, *more: pl.Callback, alone: bool = False) -> pl.Trainer:
+        """Lightning's trainer of one stage, in one process if ``alone``; ``more`` callbacks come before the saving."""
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
         callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch()]
-        node = {**self.config["trainer"], "max_epochs": epochs}
+        node = {**lightning(self.config["trainer"], alone=alone), "max_epochs": epochs}
         node["enable_progress_bar"] = node["enable_progress_bar"] and sys.stderr.isatty()
         if node["enable_progress_bar"]:
             callbacks.append(TQDMProgressBar(refresh_rate=1, leave=True))
@@ -244,7 +251,7 @@ class Training:
             enable_model_summary=False,
             num_sanity_val_steps=0,
             log_every_n_steps=1,
-            plugins=[checkpoints.AtomicIO()],
+            plugins=[checkpoints.AtomicIO(), *([LightningEnvironment()] if alone else [])],
         )
         return made
 
@@ -275,9 +282,9 @@ class Training:
 
         return score
 
-    def describer(self, network: Network) -> Describer:
+    def describer(self, network: Network, kind: type[Describer] = Together) -> Describer:
         """What describes photographs with a network while it changes: nothing is cached."""
-        return Describer(
+        return kind(
             network,
             batch_size=self.config["extract_batch"],
             workers=self.config["workers"],
@@ -309,4 +316,4 @@ class Training:
         steps = check_steps(self.stages, stage.name, self.config["trainer"].get("limit_train_batches"))
         precision = str(self.config["trainer"]["precision"])
         speed = images_per_second(network.to(self.device), self.batch.size, precision)
-        return ranking_forecast(network, self.epochs(stage), steps, self.batch.images, speed)
+        return ranking_forecast(network, self.epochs(stage), steps, self.batch.images, speed * world())

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import torch
+from PIL import Image
 
 from deepret.__main__ import main
 
@@ -52,3 +54,17 @@ def program(
     shown = warnings.showwarning
     yield run
     warnings.showwarning = shown
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Photographs of seven coloured patterns, four of each, in folders by label."""
+    torch.manual_seed(0)
+    for label in range(7):
+        pattern = torch.randint(0, 256, (6, 6, 3), dtype=torch.uint8)
+        for number in range(4):
+            path = tmp_path / "photos" / f"thing{label}" / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image = Image.fromarray(pattern.numpy()).resize((72 + 4 * number, 64), Image.Resampling.NEAREST)
+            image.save(path)
+    return tmp_path / "photos"

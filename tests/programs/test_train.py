@@ -13,20 +13,6 @@ from deepret.training.ranking import Ranking
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
 
 
-@pytest.fixture
-def photos(tmp_path: Path) -> Path:
-    """Photographs of seven coloured patterns, four of each, in folders by label."""
-    torch.manual_seed(0)
-    for label in range(7):
-        pattern = torch.randint(0, 256, (6, 6, 3), dtype=torch.uint8)
-        for number in range(4):
-            path = tmp_path / "photos" / f"thing{label}" / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            image = Image.fromarray(pattern.numpy()).resize((72 + 4 * number, 64), Image.Resampling.NEAREST)
-            image.save(path)
-    return tmp_path / "photos"
-
-
 def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) -> None:
     trained = program("train", *FAST, "regions=rpn", "gallery=true")
     assert trained.code == 0, trained.err

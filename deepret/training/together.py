@@ -1,0 +1,39 @@
+"""Describing photographs with several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from deepret.data.photo import Photo
+from deepret.search.describe import Describer
+from deepret.training.distributed import rank, world
+from deepret.training.processes import everyones, first
+
+
+class Together(Describer):
+    """Describes photographs with all processes: each takes a share of the batches, and each is given all codes.
+
+    The codes are those of one process, since the batches are. Every process has to call it. Buffers that each has made
+    its own, such as batch statistics that learn, become the first one's, whose network is kept.
+    """
+
+    def __call__(self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None = None) -> Tensor:
+        """Codes (n, D) float32 on the CPU, in the order of the photographs."""
+        if world() == 1 or not photos:
+            return super().__call__(photos, sizes)
+        key, codes = first(lambda: self.known(photos))
+        if codes is not None:
+            return codes
+        for buffer in self.network.buffers():
+            dist.broadcast(buffer, 0)
+        parts = [part for part in everyones(self.share(photos, sizes, rank(), world())) if len(part[1])]
+        found, positions = (torch.cat(column) for column in zip(*parts, strict=True))
+        codes = torch.empty_like(found)
+        codes[positions] = found
+        if rank() == 0:
+            self.keep(key, codes)
+        return codes
