@@ -95,7 +95,7 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     wanted = cfg.get("resume")
     if wanted is None or wanted == "last":
         config = prepare(cfg)
-        check_started(config["trainer"])
+        check_before_work(config)
         return Run.start(config) if wanted is None else Run.last(config)
     run = Run.open(wanted)
     others = [o for o in overrides if not o.lstrip("+").startswith(("resume=", "output="))]
@@ -109,8 +109,18 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
             f"resume={wanted}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
         )
     run.config = prepare(OmegaConf.create(run.config))
-    check_started(run.config["trainer"])
+    check_before_work(run.config)
     return run
+
+
+def check_before_work(config: dict[str, Any]) -> None:
+    """Refuses what nothing could come of.
+
+    Raises:
+        UserError: processes that nobody has started, or stages that learn nothing where something has to be learned.
+    """
+    check_started(config["trainer"])
+    plan(config)
 
 
 def data_of(run: Run) -> Catalogue:

@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 
 from deepret.training.batches import Mining
-from deepret.training.checkpoint import save
+from deepret.training.checkpoint import save_network
 
 
 class KeepBest(pl.Callback):
@@ -78,8 +78,7 @@ class KeepBest(pl.Callback):
         if value is None or value > self.best:
             self.best, self.best_epoch, self.worse = -math.inf if value is None else value, epoch, 0
             if trainer.is_global_zero:
-                weights = {f"network.{k}": v.detach().cpu() for k, v in module.network.state_dict().items()}
-                save({"deepret": {**module.about, "score": value, "epoch": epoch}, "state_dict": weights}, self.path)
+                save_network(module.network, {**module.about, "score": value, "epoch": epoch}, self.path)
         else:
             self.worse += 1
             if self.patience is not None and self.worse >= self.patience:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import torch
 from pytorch_lightning.plugins import TorchCheckpointIO
+from torch import nn
 
 from deepret import __version__
 from deepret.errors import UserError
@@ -53,6 +54,12 @@ def save(checkpoint: dict[str, Any], path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     write_bytes(path, buffer.getvalue())
+
+
+def save_network(network: nn.Module, about: dict[str, Any], path: Path) -> None:
+    """Writes a network's weights with what their checkpoint says of itself."""
+    weights = {f"network.{name}": value.detach().cpu() for name, value in network.state_dict().items()}
+    save({"deepret": about, "state_dict": weights}, path)
 
 
 def load(path: str | Path) -> dict[str, Any]:

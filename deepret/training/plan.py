@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deepret.config import build, locate
+from deepret.errors import UserError
 from deepret.training.settings import StageSettings
 
 FIRST = "1-ranking"
@@ -23,14 +24,31 @@ class Stage:
 
 
 def plan(config: dict[str, Any]) -> list[Stage]:
-    """The stages that a configuration asks for: one, or three where the regions are learned proposals."""
+    """The stages that a configuration asks for: one, or three where the regions are learned proposals.
+
+    ``trainer.max_epochs`` caps each. A ranking stage of no epochs passes its network on as it is.
+
+    Raises:
+        UserError: no epoch for regions that start from random numbers.
+    """
     stages: StageSettings = build(config["stages"])
+    cap = config["trainer"].get("max_epochs")
+
+    def epochs(wanted: int) -> int:
+        return wanted if cap is None or cap < 0 else min(wanted, cap)
+
     if not learns_regions(config):
-        return [Stage(FIRST, "ranking", stages.ranking, False)]
+        return [Stage(FIRST, "ranking", epochs(stages.ranking), False)]
+    if epochs(stages.proposals) == 0:
+        name = "stages.proposals" if stages.proposals == 0 else "trainer.max_epochs"
+        raise UserError(
+            f"{name}=0: the regions are proposals, and an RPN that has learned nothing has none: take {name}=1 at "
+            f"least, or regions=grid."
+        )
     return [
-        Stage(FIRST, "ranking", stages.ranking, True),
-        Stage("2-proposals", "proposals", stages.proposals, False),
-        Stage("3-ranking", "ranking", stages.refinement, False, stages.refinement_rate),
+        Stage(FIRST, "ranking", epochs(stages.ranking), True),
+        Stage("2-proposals", "proposals", epochs(stages.proposals), False),
+        Stage("3-ranking", "ranking", epochs(stages.refinement), False, stages.refinement_rate),
     ]
 
 

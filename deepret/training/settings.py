@@ -33,9 +33,9 @@ class StageSettings:
 
     Args:
         steps: batches an epoch; after each epoch the state is saved.
-        ranking: epochs of ranking, with the grid where the regions are proposals.
-        proposals: epochs over the cached maps, for regions that are learned.
-        refinement: epochs of ranking over the proposals.
+        ranking: epochs of ranking, with the grid where the regions are proposals; 0 passes the network on as it is.
+        proposals: epochs over the cached maps, for regions that are learned, which need one at least.
+        refinement: epochs of ranking over the proposals; 0 passes the network on as it is.
         proposals_rate: the RPN's learning rate, as a multiple of the optimiser's.
         refinement_rate: share of the learning rate that the refinement starts at.
         validate_every: epochs between two scores on val.

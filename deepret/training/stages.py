@@ -67,13 +67,14 @@ class Training:
         """Refuses, before any work, data that cannot fill a batch or a stage.
 
         Raises:
-            UserError: no train split, or fewer classes than a batch takes.
+            UserError: no train split, fewer classes than a batch takes, or a cap that leaves no batch.
         """
         if "train" not in self.catalogue.splits:
             raise UserError(
                 f"{self.catalogue.root}: there is no train split, so there is nothing to learn from: a flat folder "
                 f"without labels trains with data=views data.root={self.catalogue.root}."
             )
+        check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
         self.batches(build(self.config["mining"]), 1, None, lambda: 0)
 
     def batches(self, miner: Any, steps: int, describe: Describer | None, epoch: Callable[[], int]) -> EpochBatches:
@@ -104,7 +105,10 @@ class Training:
                 began = time.perf_counter()
                 if rank() == 0:
                     print(f"\n{stage.name}: {self.forecast(stage, network)}", flush=True)
-                if stage.kind == "ranking":
+                if stage.epochs == 0:
+                    score = None
+                    first(lambda: checkpoints.save_network(network, {**self.about(stage), "epoch": 0}, best))  # noqa: B023
+                elif stage.kind == "ranking":
                     score = self.rank(stage, network)
                 else:
                     score = first(lambda: self.propose(stage, network))  # noqa: B023
@@ -128,19 +132,18 @@ class Training:
         config, folder = self.config, self.run.folder / stage.name
         loss, miner = build(config["loss"]), build(config["mining"])
         steps = check_steps(self.stages, stage.name, config["trainer"].get("limit_train_batches"))
-        epochs = self.epochs(stage)
         module = Ranking(
             network,
             loss,
             miner,
-            lambda m: self.optimiser(m, steps * epochs, stage.rate),
-            checkpoints.header(self.config_of(stage), stage.name, None),
+            lambda m: self.optimiser(m, steps * stage.epochs, stage.rate),
+            self.about(stage),
             config["seed"],
         )
         batches = self.batches(miner, steps, self.describer(network), lambda: trainer.current_epoch)
         keep = KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience)
         mined = [] if batches.prepare is None else [KeepMined(batches.prepare)]
-        trainer = self.trainer(stage, epochs, keep, *mined)
+        trainer = self.trainer(stage, keep, *mined)
         loader = train_loader(
             self.catalogue,
             self.batch.size,
@@ -197,18 +200,17 @@ class Training:
         batches = ShapeBatches(
             [m.shape for m in train.maps], MAPS_A_BATCH, seed, limit if isinstance(limit, int) else None
         )
-        epochs = self.epochs(stage)
         module = Proposals(
             network,
-            lambda rpn: self.optimiser(rpn, len(batches) * epochs, self.stages.proposals_rate),
-            checkpoints.header(config, stage.name, None),
+            lambda rpn: self.optimiser(rpn, len(batches) * stage.epochs, self.stages.proposals_rate),
+            self.about(stage),
             seed,
         )
         score = recall_on(val) if len(val) else None
         keep = KeepBest(
             score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall"
         )
-        trainer = self.trainer(stage, epochs, keep, alone=True)
+        trainer = self.trainer(stage, keep, alone=True)
         loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
         self.fit(trainer, module, loader, folder)
         for maps in (train.maps, val.maps):
@@ -231,13 +233,13 @@ class Training:
 
     # Parts of a stage -------------------------------------------------------------------------------------------------
 
-    def trainer(self, stage: Stage, epochs: int, keep: KeepBest, *more: pl.Callback, alone: bool = False) -> pl.Trainer:
+    def trainer(self, stage: Stage, keep: KeepBest, *more: pl.Callback, alone: bool = False) -> pl.Trainer:
         """Lightning's trainer of one stage, in one process if ``alone``; ``more`` callbacks come before the saving."""
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
         callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch()]
-        node = {**lightning(self.config["trainer"], alone=alone), "max_epochs": epochs}
+        node = {**lightning(self.config["trainer"], alone=alone), "max_epochs": stage.epochs}
         node["enable_progress_bar"] = node["enable_progress_bar"] and sys.stderr.isatty()
         if node["enable_progress_bar"]:
             callbacks.append(TQDMProgressBar(refresh_rate=1, leave=True))
@@ -300,20 +302,18 @@ class Training:
         keep = next(c for c in callbacks if isinstance(c, KeepBest))
         return keep.best if keep.score is not None and keep.best > float("-inf") else None
 
-    def epochs(self, stage: Stage) -> int:
-        """The epochs of a stage, at most ``trainer.max_epochs``."""
-        cap = self.config["trainer"].get("max_epochs")
-        return stage.epochs if cap is None else min(stage.epochs, cap)
-
-    def config_of(self, stage: Stage) -> dict[str, Any]:
-        """The configuration that a stage's checkpoint holds: the first stage's network is a network of its own."""
-        return {**self.config, "regions": self.config["first_regions"]} if stage.first_regions else self.config
+    def about(self, stage: Stage) -> dict[str, Any]:
+        """What a stage's checkpoint says of itself: the first stage's network is a network of its own."""
+        own = {"regions": self.config["first_regions"]} if stage.first_regions else {}
+        return checkpoints.header({**self.config, **own}, stage.name, None)
 
     def forecast(self, stage: Stage, network: Network) -> str:
         """What a stage will do."""
+        if stage.epochs == 0:
+            return "no epochs, so the network stays as it is"
         if stage.kind == "proposals":
-            return proposals_forecast(network, self.epochs(stage))
+            return proposals_forecast(network, stage.epochs)
         steps = check_steps(self.stages, stage.name, self.config["trainer"].get("limit_train_batches"))
         precision = str(self.config["trainer"]["precision"])
         speed = images_per_second(network.to(self.device), self.batch.size, precision)
-        return ranking_forecast(network, self.epochs(stage), steps, self.batch.images, speed * world())
+        return ranking_forecast(network, stage.epochs, steps, self.batch.images, speed * world())

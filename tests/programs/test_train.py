@@ -121,6 +121,41 @@ def test_caps_hold_in_every_stage(program) -> None:
     assert steps == {("1-ranking", "0", "0"), ("2-proposals", "0", "0"), ("3-ranking", "0", "0")}
 
 
+def network_of(checkpoint: Path) -> dict[str, torch.Tensor]:
+    found: dict[str, torch.Tensor] = torch.load(checkpoint, weights_only=True)["state_dict"]
+    return found
+
+
+def test_ranking_stages_of_no_epochs_pass_the_network_on(program) -> None:
+    ended = program("train", *FAST, "regions=rpn", "stages.ranking=0", "stages.refinement=0")
+    assert ended.code == 0, ended.err
+    run = Path(ended.json["run"])
+    assert ended.out.count("no epochs") == 2
+    assert ended.json["stages"]["1-ranking"] == ended.json["stages"]["before training"]
+    proposed, last = (network_of(run / stage / "best.ckpt") for stage in ("2-proposals", "3-ranking"))
+    assert proposed["network.regions.is_trained"]
+    assert all(torch.equal(last[key], proposed[key]) for key in proposed)
+    for stage, figure in ended.json["stages"].items():
+        if stage != "before training":
+            assert program("eval", f"checkpoint={run / stage / 'best.ckpt'}").json["mAP"] == figure
+
+
+def test_no_epoch_at_all_gives_the_network_that_was_begun_with(program) -> None:
+    ended = program("train", *FAST, "trainer.max_epochs=0")
+    assert ended.code == 0, ended.err
+    assert ended.json["mAP"] == program("eval", "debug=fast").json["mAP"]
+
+
+@pytest.mark.parametrize("word", ["stages.proposals=0", "trainer.max_epochs=0"])
+def test_an_rpn_that_would_learn_nothing_is_refused_before_any_work(program, tmp_path: Path, word: str) -> None:
+    ended = program("train", *FAST, "regions=rpn", word)
+    assert ended.code == 2
+    [message] = ended.err.splitlines()
+    assert word in message
+    assert "regions=grid" in message
+    assert not (tmp_path / "outputs").exists()
+
+
 def test_a_joint_rpn_learns_on_while_ranking_does(program) -> None:
     ended = program("train", *FAST, "regions=rpn", "regions.joint=true")
     assert ended.code == 0, ended.err
