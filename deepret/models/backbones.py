@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import timm
 import torchvision
@@ -32,6 +32,8 @@ class Lite0(Backbone):
 
     Paper: Tan, Le, "EfficientNet", ICML 2019; Lite0 leaves out squeeze-and-excitation and takes ReLU6.
     """
+
+    depthwise: ClassVar[bool] = True
 
     def __init__(
         self, weights: str | None = None, freeze_batchnorm: bool = True, frozen_until: str | None = None

@@ -38,7 +38,9 @@ def prepare(cfg: DictConfig) -> dict[str, Any]:
     """
     if "trainer" in cfg and cfg.trainer.get("precision") == "auto":
         cfg = cfg.copy()
-        OmegaConf.update(cfg, "trainer.precision", choose_precision(cfg.trainer.get("accelerator", "auto")))
+        depthwise = getattr(configuration.locate(cfg.backbone._target_), "depthwise", False)
+        chosen = choose_precision(cfg.trainer.get("accelerator", "auto"), depthwise)
+        OmegaConf.update(cfg, "trainer.precision", chosen)
     found = configuration.resolve(cfg)
     for key, value in found.items():
         if key in PROGRAM:

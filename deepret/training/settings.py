@@ -38,6 +38,7 @@ class StageSettings:
         refinement: epochs of ranking over the proposals; 0 passes the network on as it is.
         proposals_rate: the RPN's learning rate, as a multiple of the optimiser's.
         refinement_rate: share of the learning rate that the refinement starts at.
+        projection_rate: the projection's learning rate in ranking, as a multiple of the optimiser's.
         validate_every: epochs between two scores on val.
         patience: scores without a better one after which a stage ends, or null for never.
         map_variants: augmented copies of each image whose maps the proposals learn on.
@@ -50,6 +51,7 @@ class StageSettings:
     refinement: NonNegativeInt
     proposals_rate: PositiveFloat = 10.0
     refinement_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
+    projection_rate: PositiveFloat = 1.0
     validate_every: PositiveInt = 1
     patience: PositiveInt | None = None
     map_variants: PositiveInt = 2

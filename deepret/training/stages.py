@@ -136,7 +136,7 @@ class Training:
             network,
             loss,
             miner,
-            lambda m: self.optimiser(m, steps * stage.epochs, stage.rate),
+            lambda m: self.optimiser(self.rated(m, stage.rate), steps * stage.epochs),
             self.about(stage),
             config["seed"],
         )
@@ -202,7 +202,7 @@ class Training:
         )
         module = Proposals(
             network,
-            lambda rpn: self.optimiser(rpn, len(batches) * stage.epochs, self.stages.proposals_rate),
+            lambda rpn: self.optimiser([(rpn, self.stages.proposals_rate)], len(batches) * stage.epochs),
             self.about(stage),
             seed,
         )
@@ -265,11 +265,23 @@ class Training:
 
         return [MovingAverage(self.config["ema"])]
 
-    def optimiser(self, module: nn.Module, steps: int, rate: float) -> tuple[torch.optim.Optimizer, Any]:
-        """The optimiser over what may learn, and its schedule."""
-        optimizer = dict(self.config["optimizer"])
-        optimizer["lr"] = optimizer["lr"] * rate
-        made = build(optimizer, params=[p for p in module.parameters() if p.requires_grad])
+    def rated(self, module: Ranking, rate: float) -> list[tuple[nn.Module, float]]:
+        """What learns to rank, part by part, each with its learning rate as a multiple of the optimiser's."""
+        fast = {"projection": self.stages.projection_rate}
+        parts = [(part, rate * fast.get(name, 1.0)) for name, part in module.network.named_children()]
+        return [*parts, (module.loss, rate)]
+
+    def optimiser(self, parts: list[tuple[nn.Module, float]], steps: int) -> tuple[torch.optim.Optimizer, Any]:
+        """The optimiser over what may learn, and its schedule.
+
+        Args:
+            parts: modules, each with its learning rate as a multiple of the optimiser's.
+            steps: of the stage.
+        """
+        optimizer = self.config["optimizer"]
+        learning = [([p for p in part.parameters() if p.requires_grad], rate) for part, rate in parts]
+        groups = [{"params": found, "lr": optimizer["lr"] * rate} for found, rate in learning if found]
+        made = build(optimizer, params=groups)
         return made, build(self.config["schedule"], optimizer=made, steps=max(steps, 1))
 
     def val_score(self) -> Callable[[Any], float] | None:

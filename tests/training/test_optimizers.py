@@ -45,3 +45,13 @@ def test_two_steps_of_sgd_by_hand() -> None:
             speed[i] = 0.9 * speed[i] + gradient + decay * expected[i]
             expected[i] -= 0.1 * speed[i]
     torch.testing.assert_close(torch.stack([p.detach().flatten()[0] for p in parameters]), torch.tensor(expected))
+
+
+def test_groups_with_rates_of_their_own_keep_them() -> None:
+    first, second = nn.Linear(2, 2), nn.Linear(2, 2, bias=False)
+    made = adamw([{"params": first.parameters(), "lr": 0.5}, {"params": second.parameters()}], lr=0.1)
+    assert [(len(g["params"]), g["lr"], g["weight_decay"]) for g in made.param_groups] == [
+        (1, 0.5, 1e-4),
+        (1, 0.5, 0.0),
+        (1, 0.1, 1e-4),
+    ]
