@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -265,11 +265,12 @@ class Training:
 
         return [MovingAverage(self.config["ema"])]
 
-    def rated(self, module: Ranking, rate: float) -> list[tuple[nn.Module, float]]:
+    def rated(self, module: nn.Module, rate: float) -> list[tuple[nn.Module, float]]:
         """What learns to rank, part by part, each with its learning rate as a multiple of the optimiser's."""
+        ranking = cast(Ranking, module)
         fast = {"projection": self.stages.projection_rate}
-        parts = [(part, rate * fast.get(name, 1.0)) for name, part in module.network.named_children()]
-        return [*parts, (module.loss, rate)]
+        parts = [(part, rate * fast.get(name, 1.0)) for name, part in ranking.network.named_children()]
+        return [*parts, (ranking.loss, rate)]
 
     def optimiser(self, parts: list[tuple[nn.Module, float]], steps: int) -> tuple[torch.optim.Optimizer, Any]:
         """The optimiser over what may learn, and its schedule.
