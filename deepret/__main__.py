@@ -55,23 +55,25 @@ def main(program: str | None = None) -> None:
     except Exception:
         if several is None or not several.told():
             raise
-        sys.exit(2)  # it lost another process, which has said why
+        _end("", 2)  # it lost another process, which has said why
 
 
 def _several() -> Any:
-    """What torchrun's processes have in common; None where it has started none, which then wait for nothing."""
+    """What several processes of torchrun's have in common; None where this is the only one, which waits for nothing."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return None
     from deepret.training import processes
 
-    return processes
+    return processes if processes.several_started() else None
 
 
 def _end(message: str, code: int) -> NoReturn:
     """Ends the program with one message, of several processes too."""
     several = _several()
-    if several is None or several.speaks():
+    if message and (several is None or several.speaks()):
         print(message, file=sys.stderr)
+    if several is not None:
+        several.give_up(code)
     sys.exit(code)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import io
 import os
 import sys
+import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -19,6 +21,8 @@ T = TypeVar("T")
 
 PATIENCE = datetime.timedelta(days=1)
 """The others wait while the first process renders, or trains the RPN; torchrun sees to processes that are gone."""
+MOMENT = 5.0
+"""Seconds in which the others meet a mistake that all of them meet."""
 ALL = ("auto", -1, "-1")
 """Lightning's names for every device of a machine."""
 
@@ -32,7 +36,7 @@ def join() -> None:
     print goes nowhere, and they show no bars.
     """
     global _store
-    if not _several_started() or dist.is_initialized():
+    if not several_started() or dist.is_initialized():
         return
     _store, number, count = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))  # type: ignore[attr-defined]
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -47,6 +51,22 @@ def leave() -> None:
     if dist.is_initialized():
         dist.barrier()
         dist.destroy_process_group()
+
+
+def give_up(code: int) -> NoReturn:
+    """Ends this process after a mistake, at once and with its code.
+
+    Most mistakes are met by all, so it waits a moment for the others: what torchrun sees is how each ended by itself.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with contextlib.suppress(RuntimeError):
+        until = time.monotonic() + MOMENT
+        arrived = _store.add("gave up", 1)
+        while arrived < world() and time.monotonic() < until:
+            time.sleep(0.02)
+            arrived = _store.add("gave up", 0)
+    os._exit(code)  # threads of the process group may abort an interpreter that shuts down
 
 
 class _Quiet(io.TextIOWrapper):
@@ -143,7 +163,8 @@ def check_started(trainer: dict[str, Any]) -> None:
         )
 
 
-def _several_started() -> bool:
+def several_started() -> bool:
+    """Whether torchrun has started this process and others."""
     return dist.is_available() and dist.is_torchelastic_launched() and int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
