@@ -85,8 +85,7 @@ def proposal_recall(
     shares = as_shares(catalogue, split)
     lines: list[tuple[int, float, float]] = []
     for count in sorted({boxes, *STEPS}):
-        rpn.top = count
-        learned = recall([proposals_of(rpn, m.to(device)) for m in maps.maps], maps.boxes, overlap)
+        learned = recall([proposals_of(rpn, m.to(device), count) for m in maps.maps], maps.boxes, overlap)
         lines.append((count, learned, recall([fixed[:count]] * len(shares), shares, overlap)))
     print(f"{len(rows):,} images of {split} with {sum(map(len, shares)):,} boxes, found at IoU {overlap}")
     print(table(["boxes", "proposals %", "fixed %"], [(n, 100 * a, 100 * b) for n, a, b in lines]))

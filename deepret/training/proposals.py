@@ -18,6 +18,9 @@ from deepret.models.regions.rpn import RPN
 from deepret.training.map_cache import Cached
 from deepret.training.ranking import Steps, reseed
 
+BOXES = 32
+"""Proposals an image that recall is counted over, however many the network sums."""
+
 
 class Proposals(pl.LightningModule):
     """Trains the RPN of a network by its own losses.
@@ -94,17 +97,17 @@ def map_loader(cached: Cached, batches: Any) -> Loader[Any]:
 
 
 def recall_on(cached: Cached) -> Callable[[Proposals], float]:
-    """Scores a module by the share of boxes that its proposals find at IoU 0.7."""
+    """Scores a module by the share of boxes that its 32 best proposals find at IoU 0.7."""
 
     @torch.inference_mode()
     def score(module: Proposals) -> float:
-        found = [proposals_of(module.rpn, maps.to(module.device)) for maps in cached.maps]
+        found = [proposals_of(module.rpn, maps.to(module.device), BOXES) for maps in cached.maps]
         return recall(found, cached.boxes)
 
     return score
 
 
 @torch.inference_mode()
-def proposals_of(rpn: RPN, maps: Tensor) -> Tensor:
-    """The proposals (n, 4) on one image's maps (C, H, W), in cells, on the CPU."""
-    return rpn.proposals(maps[None].float())[0].cpu()
+def proposals_of(rpn: RPN, maps: Tensor, top: int) -> Tensor:
+    """The best proposals (n, 4), n ≤ top, on one image's maps (C, H, W), in cells, on the CPU."""
+    return rpn.proposals(maps[None].float(), top)[0].cpu()
