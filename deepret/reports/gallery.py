@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the upright photograph, half-open."""
 
 RIGHT, WRONG, QUERY, REGION = "#1a9850", "#d73027", "#2b5c8a", "#ffd92f"
-_INK, _PAPER, _GAP, _FRAME = "#222222", "#ffffff", 8, 4
+_INK, PAPER, GAP, _FRAME = "#222222", "#ffffff", 8, 4
 
 
 def gallery(
@@ -43,16 +43,16 @@ def gallery(
     chosen = list(queries) if queries is not None else spread(result.ap, rows)
     font = ImageFont.load_default(size=max(10, side // 11))
     text = 2 * max(10, side // 11)
-    pitch = side + _GAP
-    sheet = Image.new("RGB", (3 * _GAP + pitch * (columns + 1), _GAP + text + (pitch + text) * len(chosen)), _PAPER)
+    pitch = side + GAP
+    sheet = Image.new("RGB", (3 * GAP + pitch * (columns + 1), GAP + text + (pitch + text) * len(chosen)), PAPER)
     pen = ImageDraw.Draw(sheet)
     title = f"{result.benchmark}: mAP {100 * result.metrics['mAP']:.1f} %"
-    pen.text((_GAP, _GAP + text // 4), title, _INK, font=font, anchor="lt")
+    pen.text((GAP, GAP + text // 4), title, _INK, font=font, anchor="lt")
     for row, query in enumerate(chosen):
-        top = _GAP + text + row * (pitch + text)
-        _paste(sheet, result.queries[query], (_GAP, top), side, QUERY, regions)
-        pen.text((_GAP + side // 2, top + side + text // 4), _ap(result, query), _INK, font=font, anchor="mt")
-        _results(sheet, result, query, (3 * _GAP + pitch, top), columns, side, regions)
+        top = GAP + text + row * (pitch + text)
+        paste(sheet, result.queries[query], (GAP, top), side, QUERY, regions)
+        pen.text((GAP + side // 2, top + side + text // 4), _ap(result, query), _INK, font=font, anchor="mt")
+        _results(sheet, result, query, (3 * GAP + pitch, top), columns, side, regions)
     return sheet
 
 
@@ -89,14 +89,14 @@ def before_after(
     chosen = list(queries) if queries is not None else spread(after.ap - before.ap, rows)
     font = ImageFont.load_default(size=max(10, side // 9))
     text = 2 * max(10, side // 9)
-    pitch, height = side + _GAP, 2 * (side + text) + _GAP
-    left = 4 * _GAP + 2 * side
-    sheet = Image.new("RGB", (left + pitch * columns, _GAP + (height + _GAP) * len(chosen)), _PAPER)
+    pitch, height = side + GAP, 2 * (side + text) + GAP
+    left = 4 * GAP + 2 * side
+    sheet = Image.new("RGB", (left + pitch * columns, GAP + (height + GAP) * len(chosen)), PAPER)
     pen = ImageDraw.Draw(sheet)
     for row, query in enumerate(chosen):
-        top = _GAP + row * (height + _GAP)
-        pen.text((_GAP, top + text // 4), "query", _INK, font=font, anchor="lt")
-        _paste(sheet, before.queries[query], (_GAP, top + text), 2 * side, QUERY, regions)
+        top = GAP + row * (height + GAP)
+        pen.text((GAP, top + text // 4), "query", _INK, font=font, anchor="lt")
+        paste(sheet, before.queries[query], (GAP, top + text), 2 * side, QUERY, regions)
         for half, (name, result) in enumerate(zip(names, (before, after), strict=True)):
             y = top + half * (side + text)
             pen.text((left, y + text // 4), f"{name}: {_ap(result, query)}", _INK, font=font, anchor="lt")
@@ -139,11 +139,11 @@ def _results(
     first = [i for i in result.ranking[query, :columns].tolist() if i >= 0]
     for column, i in enumerate(first):
         colour = RIGHT if i in result.relevant[query] else WRONG
-        place = (corner[0] + column * (side + _GAP), corner[1])
-        _paste(sheet, result.database[i], place, side, colour, regions)
+        place = (corner[0] + column * (side + GAP), corner[1])
+        paste(sheet, result.database[i], place, side, colour, regions)
 
 
-def _paste(
+def paste(
     sheet: Image.Image,
     photo: Photo,
     corner: tuple[int, int],

@@ -5,8 +5,6 @@ python -m deepret.reports.proposal_recall checkpoint=RUN/2-proposals/best.ckpt [
 
 from __future__ import annotations
 
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,12 +13,13 @@ import torch
 from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor
 
-from deepret import config as configuration
 from deepret.benchmarks.proposals import best_fixed_boxes, recall
+from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.regions.rpn import RPN
+from deepret.reports.command import command
 from deepret.reports.table import table
 from deepret.training import checkpoint as checkpoints
 from deepret.training.map_cache import cache_maps
@@ -61,7 +60,7 @@ def proposal_recall(
         raise UserError(
             f"checkpoint={checkpoint}: it has no trained RPN: name the second or third stage's of regions=rpn."
         )
-    catalogue: Catalogue = configuration.build(config["data"], seed=config["seed"]).load()
+    catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()
     rows = [i for i, s in enumerate(catalogue.splits) if s == split and catalogue.boxes[i]]
     fixed = best_fixed_boxes(as_shares(catalogue, "train"), max(boxes, *STEPS), overlap)
     if not rows or not len(fixed):
@@ -109,21 +108,5 @@ def as_shares(catalogue: Catalogue, split: str) -> list[Tensor]:
     ]
 
 
-def main(words: list[str]) -> None:
-    """Reads key=value words, checks them against the report's arguments, and prints the report."""
-    from omegaconf import OmegaConf
-
-    plain = [w for w in words if "=" not in w]
-    if plain:
-        raise UserError(f"cannot read {plain[0]!r}: write key=value, such as checkpoint=RUN/2-proposals/best.ckpt.")
-    node = {"_target_": f"{__spec__.name}.proposal_recall", **OmegaConf.to_container(OmegaConf.from_dotlist(words))}  # type: ignore[dict-item]
-    configuration.check(node, "report")
-    print(json.dumps(configuration.build(node)), flush=True)
-
-
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    command(f"{__spec__.name}.proposal_recall", "checkpoint=RUN/2-proposals/best.ckpt")

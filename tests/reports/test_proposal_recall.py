@@ -12,8 +12,13 @@ from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.build import build_network
 from deepret.models.regions.rpn import RPN
-from deepret.reports.proposal_recall import as_shares, main
+from deepret.reports.command import called
+from deepret.reports.proposal_recall import as_shares
 from deepret.training import checkpoint as checkpoints
+
+
+def main(words: list[str]) -> None:
+    print(json.dumps(called("deepret.reports.proposal_recall.proposal_recall", words, "checkpoint=best.ckpt")))
 
 
 def checkpoint(path: Path, cache: Path, *, trained: bool = True, regions: str = "rpn") -> Path:
