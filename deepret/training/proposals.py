@@ -18,8 +18,8 @@ from deepret.models.regions.rpn import RPN
 from deepret.training.map_cache import Cached
 from deepret.training.ranking import Steps, reseed
 
-BOXES = 32
-"""Proposals an image that recall is counted over, however many the network sums."""
+BOXES, OVERLAP = 32, 0.7
+"""Proposals an image that recall is counted over, and their suppression: Faster R-CNN's, whatever the network sums."""
 
 
 class Proposals(pl.LightningModule):
@@ -110,4 +110,4 @@ def recall_on(cached: Cached) -> Callable[[Proposals], float]:
 @torch.inference_mode()
 def proposals_of(rpn: RPN, maps: Tensor, top: int) -> Tensor:
     """The best proposals (n, 4), n ≤ top, on one image's maps (C, H, W), in cells, on the CPU."""
-    return rpn.proposals(maps[None].float(), top)[0].cpu()
+    return rpn.proposals(maps[None].float(), top, OVERLAP)[0].cpu()

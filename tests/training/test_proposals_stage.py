@@ -168,7 +168,7 @@ def test_loads_maps_with_their_own_boxes() -> None:
 def test_scores_by_the_recall_of_its_32_best_proposals() -> None:
     cached = planted(5, seed=3)
     module = Proposals(network(), lambda _: (None, None), {})  # type: ignore[arg-type, return-value]
-    each: list[Tensor] = [module.rpn.proposals(maps[None].float(), 32)[0] for maps in cached.maps]
+    each: list[Tensor] = [module.rpn.proposals(maps[None].float(), 32, 0.7)[0] for maps in cached.maps]
     assert recall_on(cached)(module) == recall(each, cached.boxes)
     assert torch.equal(proposals_of(module.rpn, cached.maps[0], 32), each[0])
     assert len(each[0]) > len(proposals_of(module.rpn, cached.maps[0], 2)) == 2
