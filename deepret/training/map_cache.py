@@ -22,6 +22,7 @@ from deepret.models.inputs import Input
 from deepret.models.network import Network
 from deepret.search.describe import evaluating
 from deepret.training.map_file import MapFile
+from deepret.training.settings import capped
 
 VISIBLE = 0.5
 """A box of which a crop shows less than this share is no box of the crop."""
@@ -186,17 +187,19 @@ class ShapeBatches:
         shapes: of each map.
         batch_size: maps a batch, at most.
         seed: of the order.
-        limit: batches an epoch, at most.
+        limit: batches an epoch, at most, or a share of them when it is a float; one is always left.
     """
 
-    def __init__(self, shapes: list[tuple[int, ...]], batch_size: int, seed: int, limit: int | None = None) -> None:
+    def __init__(
+        self, shapes: list[tuple[int, ...]], batch_size: int, seed: int, limit: float | int | None = None
+    ) -> None:
         self.groups: dict[tuple[int, ...], list[int]] = {}
         for i, shape in enumerate(shapes):
             self.groups.setdefault(tuple(shape), []).append(i)
         self.batch_size = batch_size
         self.seed = seed
         count = sum(-(-len(group) // batch_size) for group in self.groups.values())
-        self.count = count if limit is None else min(count, limit)
+        self.count = min(count, max(capped(count, limit), 1))
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:

@@ -77,17 +77,20 @@ PROGRAM: dict[str, Any] = {
 """The single settings of train.yaml and eval.yaml that stand outside any part, with their types."""
 
 
+def capped(batches: int, limit: float | int | None) -> int:
+    """The batches of an epoch under ``trainer.limit_train_batches``: at most a number, or a share when it is a float."""
+    if limit is None:
+        return batches
+    return int(limit * batches) if isinstance(limit, float) else min(batches, limit)
+
+
 def check_steps(stages: StageSettings, stage: str, limit: float | int | None) -> int:
-    """The batches of an epoch, capped by ``trainer.limit_train_batches`` (a number, or a share when it is a float).
+    """The batches of a ranking epoch, capped.
 
     Raises:
         UserError: a cap that leaves nothing to train.
     """
-    steps = (
-        stages.steps
-        if limit is None
-        else min(stages.steps, int(limit * stages.steps) if isinstance(limit, float) else limit)
-    )
+    steps = capped(stages.steps, limit)
     if steps < 1:
         raise UserError(f"trainer.limit_train_batches={limit} leaves no batch for stage {stage}: take at least 1.")
     return steps

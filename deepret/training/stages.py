@@ -143,7 +143,7 @@ class Training:
         batches = self.batches(miner, steps, self.describer(network), lambda: trainer.current_epoch)
         keep = KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience)
         mined = [] if batches.prepare is None else [KeepMined(batches.prepare)]
-        trainer = self.trainer(stage, keep, *mined)
+        trainer = self.trainer(stage, steps, keep, *mined)
         loader = train_loader(
             self.catalogue,
             self.batch.size,
@@ -197,9 +197,7 @@ class Training:
                 f"{self.catalogue.root}: no photograph of the train split has a box, so the RPN has nothing to learn."
             )
         limit = config["trainer"].get("limit_train_batches")
-        batches = ShapeBatches(
-            [m.shape for m in train.maps], MAPS_A_BATCH, seed, limit if isinstance(limit, int) else None
-        )
+        batches = ShapeBatches([m.shape for m in train.maps], MAPS_A_BATCH, seed, limit)
         module = Proposals(
             network,
             lambda rpn: self.optimiser([(rpn, self.stages.proposals_rate)], len(batches) * stage.epochs),
@@ -210,7 +208,7 @@ class Training:
         keep = KeepBest(
             score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall"
         )
-        trainer = self.trainer(stage, keep, alone=True)
+        trainer = self.trainer(stage, len(batches), keep, alone=True)
         loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
         self.fit(trainer, module, loader, folder)
         for maps in (train.maps, val.maps):
@@ -233,13 +231,22 @@ class Training:
 
     # Parts of a stage -------------------------------------------------------------------------------------------------
 
-    def trainer(self, stage: Stage, keep: KeepBest, *more: pl.Callback, alone: bool = False) -> pl.Trainer:
-        """Lightning's trainer of one stage, in one process if ``alone``; ``more`` callbacks come before the saving."""
+    def trainer(self, stage: Stage, steps: int, keep: KeepBest, *more: pl.Callback, alone: bool = False) -> pl.Trainer:
+        """Lightning's trainer of one stage.
+
+        Args:
+            stage: what it trains.
+            steps: batches an epoch, with ``trainer.limit_train_batches`` taken off already.
+            keep: scores, and keeps the best.
+            more: callbacks that come before the saving.
+            alone: whether one process trains while the others wait.
+        """
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
         callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch()]
         node = {**lightning(self.config["trainer"], alone=alone), "max_epochs": stage.epochs}
+        node["limit_train_batches"] = steps  # a share would shorten the epoch a second time
         node["enable_progress_bar"] = node["enable_progress_bar"] and sys.stderr.isatty()
         if node["enable_progress_bar"]:
             callbacks.append(TQDMProgressBar(refresh_rate=1, leave=True))
