@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from deepret.models.aggregation.sum import Sum
+from deepret.models.heads.l2 import L2
+from deepret.models.inputs import Longer
+from deepret.models.network import Network
+from deepret.models.pooling.max import Max
+from deepret.models.projection.none import NoProjection
+from deepret.models.regions.whole import Whole
+from deepret.models.weighting.uniform import Uniform
+from deepret.training.announce import images_per_second
+
+
+def network() -> Network:
+    backbone = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Dropout(0.5))
+    return Network(Longer([0.0] * 3, [1.0] * 3), backbone, Whole(), Max(), NoProjection(8), Uniform(), Sum(), L2())
+
+
+def test_measuring_the_speed_changes_nothing() -> None:
+    """The noise is in no statistic, no gradient and no random number that follows."""
+    torch.manual_seed(0)
+    made = network().eval()
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    state = torch.get_rng_state()
+    assert images_per_second(made, 32, "32-true") > 0
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+    assert not any(module.training for module in made.modules())
+    assert all(parameter.grad is None for parameter in made.parameters())
