@@ -15,6 +15,7 @@ from torch import Tensor
 
 from deepret.data.photo import Box, Photo
 from deepret.errors import UserError
+from deepret.files import write_whole
 
 SPLITS = ("train", "val", "test", "gallery", "query", "distractor")
 
@@ -122,10 +123,9 @@ class Catalogue:
         return text.getvalue()
 
     def write_csv(self, path: Path) -> None:
-        """Writes ``images.csv``, whole or not at all."""
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            part.write_text(self.csv(), encoding="utf-8", errors="surrogateescape")
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        """Writes ``images.csv``, whole or not at all.
+
+        Raises:
+            UserError: it cannot be written there.
+        """
+        write_whole(path, self.csv().encode("utf-8", "surrogateescape"))

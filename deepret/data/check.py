@@ -16,6 +16,8 @@ import PIL
 from tqdm import tqdm
 
 from deepret.data.photo import MAX_PIXELS, decode, header_size, reason
+from deepret.errors import UserError
+from deepret.files import write_whole
 
 IMAGES = tuple(
     f".{ending}"
@@ -119,11 +121,5 @@ def _write(kept: Path | None, known: dict[str, list[Any]]) -> None:
     """Keeps what was found; where that fails, files are looked at again next time."""
     if kept is None:
         return
-    part = kept.with_name(f"{kept.name}.{os.getpid()}")
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps({"rules": RULES, "seen": known}), encoding="utf-8")
-        os.replace(part, kept)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
+    with contextlib.suppress(UserError):
+        write_whole(kept, json.dumps({"rules": RULES, "seen": known}).encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from dataclasses import replace
@@ -21,6 +20,7 @@ from deepret.data.folder import check_folder, images_below, sound
 from deepret.data.listing import Row
 from deepret.data.photo import open_photo, upright_size
 from deepret.errors import UserError
+from deepret.files import replacing
 
 VIEW_SIZE = 400
 """Larger side in pixels of the views that val is scored on."""
@@ -129,16 +129,6 @@ def _view(root: Path, path: str, folder: Path) -> Path:
     image = open_photo(root / path, max_side=2 * VIEW_SIZE)
     random = np.random.default_rng(list(os.fsencode(path)))
     pixels = augmentation(image, VIEW_SIZE, 1, True, random).permute(1, 2, 0).numpy()
-    part = kept.with_name(f"{name}.{os.getpid()}.part")
-    try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(kept, "views for val are kept there: make room, give cache=DIR, or take data.val_share=0.") as part:
         Image.fromarray(pixels).save(part, "JPEG", quality=95)
-        os.replace(part, kept)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-        raise UserError(
-            f"{folder}: views for val cannot be kept there ({error.strerror or error}); make room, give another folder "
-            f"with cache=DIR, or take data.val_share=0."
-        ) from None
     return kept

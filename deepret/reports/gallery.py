@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from deepret.benchmarks.result import Result
 from deepret.data.photo import Photo, open_photo, upright_size
 from deepret.errors import UserError
+from deepret.files import replacing
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the upright photograph, half-open."""
@@ -112,14 +112,13 @@ def spread(values: Tensor, count: int) -> list[int]:
 
 
 def save_png(image: Image.Image, path: Path) -> Path:
-    """Writes a PNG, whole or not at all; makes its folder where that is missing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
+    """Writes a PNG, whole or not at all; makes its folder where that is missing.
+
+    Raises:
+        UserError: it cannot be written there.
+    """
+    with replacing(path) as part:
         image.save(part, format="PNG", optimize=True)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import os
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from deepret import __version__
 from deepret.data.photo import Photo
 from deepret.errors import UserError
+from deepret.files import replacing
 
 _OWN = frozenset(vars(nn.Module()))
 
@@ -120,17 +120,11 @@ class CodeCache:
     def write(self, key: str, codes: Tensor) -> None:
         """Stores codes (n, D) under a key: whole or not at all."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".", suffix=".part")
-            os.close(handle)
-            try:
-                save_file({"codes": codes}, name, {"sha256": _checksum(codes)})
-                os.replace(name, self.folder / f"{key}.safetensors")
-            finally:
-                Path(name).unlink(missing_ok=True)
-        except (OSError, SafetensorError) as error:
+            with replacing(self.folder / f"{key}.safetensors") as part:
+                save_file({"codes": codes}, part, {"sha256": _checksum(codes)})
+        except (UserError, SafetensorError) as error:
             if not self._warned:
-                warnings.warn(f"codes are not kept in {self.folder}: {error}. The work goes on.", stacklevel=2)
+                warnings.warn(f"codes are not kept: {error} The work goes on.", stacklevel=2)
             self._warned = True
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import io
-import os
 import pickle
 import zipfile
 from pathlib import Path
@@ -16,6 +14,7 @@ from torch import nn
 
 from deepret import __version__
 from deepret.errors import UserError
+from deepret.files import write_whole
 
 FORMAT = 1
 """Grows when older code could not read what newer code writes."""
@@ -27,26 +26,13 @@ def header(config: dict[str, Any], stage: str, score: float | None) -> dict[str,
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Writes a file beside ``path`` and moves it there, so that ``path`` is the old file or the new one, never half.
+    """Writes a file of a run, whole or not at all.
 
     Raises:
         UserError: the disk is full or the folder cannot be written; what stood there still stands.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else (error.strerror or str(error))
-        raise UserError(
-            f"{path}: {len(data) / 1e6:.1f} MB could not be written: {why}. The last good state is kept; "
-            f"mend this, then go on with resume={path.parent.parent if path.suffix == '.ckpt' else path.parent}."
-        ) from error
+    run = path.parent.parent if path.suffix == ".ckpt" else path.parent
+    write_whole(path, data, f"the last good state is kept: mend this, then go on with resume={run}.")
 
 
 def save(checkpoint: dict[str, Any], path: Path) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import csv
+import io
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
+
+from deepret.errors import UserError
+from deepret.files import why
+from deepret.training.checkpoint import write_bytes
 
 COLUMNS = ("stage", "epoch", "step", "name", "value")
 
@@ -33,10 +38,11 @@ class CSVLog(Logger):
     def _take_out(self, epoch: int) -> None:
         path, stage = self.path, self.stage
         kept = [row for row in read_csv(path) if row["stage"] != stage or int(row["epoch"]) < epoch]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, COLUMNS)
-            writer.writeheader()
-            writer.writerows(kept)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS)
+        writer.writeheader()
+        writer.writerows(kept)
+        write_bytes(path, text.getvalue().encode())
 
     @property
     def name(self) -> str:
@@ -54,12 +60,21 @@ class CSVLog(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Appends figures."""
+        """Appends figures.
+
+        Raises:
+            UserError: the disk is full.
+        """
         epoch = int(metrics.get("epoch", 0))
-        with self.path.open("a", newline="") as file:
-            csv.writer(file).writerows(
-                (self.stage, epoch, step, name, f"{value:.7g}") for name, value in metrics.items() if name != "epoch"
-            )
+        rows = [(self.stage, epoch, step, name, f"{value:.7g}") for name, value in metrics.items() if name != "epoch"]
+        try:
+            with self.path.open("a", newline="") as file:
+                csv.writer(file).writerows(rows)
+        except OSError as error:
+            raise UserError(
+                f"{self.path}: figures could not be written: {why(error)}; the last good state is kept: mend this, "
+                f"then go on with resume={self.path.parent}."
+            ) from error
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

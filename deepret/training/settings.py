@@ -78,7 +78,7 @@ PROGRAM: dict[str, Any] = {
 
 
 def capped(batches: int, limit: float | int | None) -> int:
-    """The batches of an epoch under ``trainer.limit_train_batches``: a number at most, or a share when it is a float."""
+    """The batches of an epoch under ``trainer.limit_train_batches``: a number at most, or a share as a float."""
     if limit is None:
         return batches
     return int(limit * batches) if isinstance(limit, float) else min(batches, limit)

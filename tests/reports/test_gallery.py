@@ -135,7 +135,7 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
         raise OSError("No space left on device")
 
     monkeypatch.setattr(Image.Image, "save", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(UserError, match="No space"):
         save_png(Image.new("RGB", (4, 3)), path)
     assert [p.name for p in path.parent.iterdir()] == ["a.png"]
     with Image.open(path) as image:
