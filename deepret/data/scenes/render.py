@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
+import signal
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +26,8 @@ from deepret.data.scenes.plan import Key, Picture, Recipe, kits, label_of, plan,
 
 Record = dict[str, Any]
 """What scenes.json says about a picture."""
+STOPPED = ".stopped"
+"""A file that tells the processes to take no more pictures."""
 
 
 @lru_cache(maxsize=32)
@@ -68,9 +72,22 @@ def _take_some(recipe: Recipe, pictures: list[Picture], folder: Path) -> list[Re
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)  # there is a process for each core already
     try:
-        return [take_one(recipe, picture, folder) for picture in pictures]
+        return [take_one(recipe, picture, folder) for picture in pictures if not (folder / STOPPED).exists()]
     finally:
         cv2.setNumThreads(threads)
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+    """Starts processes that Ctrl-C, which a terminal sends to all, does not reach: this one ends them."""
+    if not hasattr(signal, "pthread_sigmask"):  # not on Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield  # what is started now keeps the mask
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def render(recipe: Recipe, folder: Path, processes: int | None = None) -> None:
@@ -107,16 +124,23 @@ def render(recipe: Recipe, folder: Path, processes: int | None = None) -> None:
 def _each(recipe: Recipe, jobs: list[list[Picture]], folder: Path, processes: int) -> Iterator[list[Record]]:
     left = {i: job for i, job in enumerate(jobs)}
     if processes > 1:
+        # a forked copy of a process that runs torch may hang
+        pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
         try:
-            # a forked copy of a process that runs torch may hang
-            with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+            with _deaf():
                 futures = {pool.submit(_take_some, recipe, job, folder): i for i, job in left.items()}
-                for future in as_completed(futures):
-                    done = future.result()
-                    del left[futures[future]]
-                    yield done
+            for future in as_completed(futures):
+                done = future.result()
+                del left[futures[future]]
+                yield done
         except BrokenProcessPool:
             pass  # a script without `if __name__ == "__main__"`, or too little memory: this process does the rest
+        except BaseException:  # Ctrl-C waits for the pictures at hand, not for all
+            with contextlib.suppress(OSError):
+                (folder / STOPPED).touch()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
     for job in left.values():
         yield _take_some(recipe, job, folder)
 

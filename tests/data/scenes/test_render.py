@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from deepret.data.scenes.plan import Recipe, plan
+from deepret.data.scenes.render import STOPPED, _deaf, _each, _take_some
+
+RECIPE = Recipe(4, 1, 2, 40, 0, 64, 0.0, 0)
+
+
+def test_a_set_that_is_given_up_takes_no_more_pictures(tmp_path: Path) -> None:
+    (tmp_path / STOPPED).touch()
+    assert _take_some(RECIPE, plan(RECIPE)[:3], tmp_path) == []
+
+
+@pytest.mark.slow
+def test_control_c_waits_for_the_pictures_at_hand_alone(tmp_path: Path) -> None:
+    pictures = plan(RECIPE)
+    jobs = [[picture] for picture in pictures[:2]] + [pictures[2:]]
+    rendered = _each(RECIPE, jobs, tmp_path, 2)
+    next(rendered)
+    rendered.close()  # as an exception in the loop over it does
+    assert (tmp_path / STOPPED).is_file()
+    assert len(list(tmp_path.rglob("*.jpg"))) < len(pictures)
+
+
+def test_what_is_started_does_not_hear_control_c() -> None:
+    assert threading.current_thread() is threading.main_thread()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    with _deaf():
+        assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before
