@@ -138,15 +138,7 @@ class TripletBatches:
         self.triplets: Tensor | None = None
 
     def set_triplets(self, triplets: Tensor) -> None:
-        """The triplets (T, 3) of catalogue rows to draw from.
-
-        Raises:
-            UserError: there is none.
-        """
-        if len(triplets) == 0:
-            raise UserError(
-                "mining=pool found no triplet with a loss: the margin is met everywhere; raise loss.margin, or stop."
-            )
+        """The triplets (T, 3) of catalogue rows to draw from; without any, an epoch has no batch."""
         self.triplets = triplets
 
     def set_epoch(self, epoch: int) -> None:
@@ -160,6 +152,8 @@ class TripletBatches:
         if self.triplets is None:
             raise RuntimeError("set_triplets comes before the first batch")
         triplets = self.triplets.numpy()
+        if not len(triplets):
+            return
         deck = Deck(len(triplets), np.random.default_rng((self.seed, self.epoch, 3)))
         drawn: Counter[int] = Counter()
         for _ in range(self.batches):

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.sampler import Draw, PKBatches, TripletBatches
+from deepret.errors import UserError
 from deepret.search.describe import Describer
 from deepret.training.processes import first
 from deepret.training.settings import BatchSettings
@@ -120,7 +121,11 @@ def epoch_batches(
     rank: int,
     world: int,
 ) -> EpochBatches:
-    """P × K batches over the train split, or triplets mined from a pool where the miner says so."""
+    """P × K batches over the train split, or triplets mined from a pool where the miner says so.
+
+    Raises:
+        UserError: fewer classes than a batch takes, or nothing that triplets could be mined from.
+    """
     rows = torch.tensor([i for i, split in enumerate(catalogue.splits) if split == "train"])
     if not getattr(miner, "pooled", False):
         share = data.get("view_share", 0.0) if any(catalogue.views) else 0.0
@@ -131,5 +136,11 @@ def epoch_batches(
         return EpochBatches(made, epoch)
 
     triplets = TripletBatches(batch.images, steps, seed, rank, world)
-    rows = torch.tensor([i for i in rows.tolist() if not catalogue.views[i]])
+    rows = torch.tensor([i for i in rows.tolist() if not catalogue.views[i]], dtype=torch.int64)
+    counts = catalogue.label_ids()[rows].unique(return_counts=True)[1]
+    if len(counts) < 2 or counts.max() < 2:
+        raise UserError(
+            f"mining=pool: triplets are mined from labelled photographs of two classes at least, and the train split "
+            f"in {catalogue.root} has {len(rows):,} of {len(counts):,}: take mining=all or mining=semi_hard."
+        )
     return EpochBatches(triplets, epoch, Mining(catalogue, rows, miner, triplets, describe, seed))

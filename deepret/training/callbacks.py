@@ -58,8 +58,14 @@ class KeepBest(pl.Callback):
         self._losses.append(float(outputs["loss"]))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: Any) -> None:
-        """Scores, and keeps what is better."""
+        """Scores, and keeps what is better; an epoch without a batch had nothing left to learn from."""
         done = trainer.current_epoch + 1
+        if not self._losses:
+            print(f"  epoch {done} of {trainer.max_epochs}: no triplet with a loss: the stage ends", flush=True)
+            trainer.should_stop = True
+            if trainer.current_epoch % self.every:  # the epochs before it are not scored yet
+                self._look(trainer, module, trainer.current_epoch)
+            return
         loss = sum(self._losses) / max(len(self._losses), 1)
         speed = trainer.callback_metrics.get("images/s")
         line = f"loss {loss:.3g}" + ("" if speed is None else f", {float(speed):.3g} images/s")

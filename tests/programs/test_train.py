@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 
 from deepret.data.loading import Batch
+from deepret.training.mining.pool import Pool
 from deepret.training.ranking import Ranking
 
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
@@ -191,3 +194,20 @@ def test_without_a_benchmark_nothing_is_scored(program, photos: Path) -> None:
     ended = program("train", *FAST, "data=catalogue", f"data.root={photos}", "data.test_share=0", "benchmark=none")
     assert ended.code == 0, ended.err
     assert ended.json["mAP"] is None
+
+
+@pytest.mark.slow
+def test_a_margin_that_is_met_everywhere_ends_a_stage_and_not_the_run(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine, calls = Pool.mine, Counter[str]()
+
+    def once(self: Pool, *args: Any) -> torch.Tensor:
+        calls["mine"] += 1
+        return mine(self, *args)[: None if calls["mine"] == 1 else 0]
+
+    monkeypatch.setattr(Pool, "mine", once)
+    words = ("regions=rpn", "mining=pool", "mining.margin=2.0", "stages.ranking=4", "stages.validate_every=3")
+    ended = program("train", *FAST, *words, "batch.images=9", "batch.images_per_class=3")
+    assert ended.code == 0, ended.err
+    assert calls["mine"] == 3  # twice in the first stage, once in the last
+    assert ended.out.count("no triplet with a loss: the stage ends") == 2
+    assert ended.out.count("val mAP") == 2 + 1  # before the first step of each, and after the only epoch

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch.utils.data import Dataset
 from deepret.data.catalogue import Catalogue
 from deepret.data.draws import Draw
 from deepret.data.loading import Loader
+from deepret.errors import UserError
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepMined
 from deepret.training.mining.pool import Pool
@@ -113,3 +115,13 @@ def test_a_stage_goes_on_with_the_triplets_that_it_had(every: int, cut: int) -> 
     assert resumed.batches.prepare is not None
     KeepMined(resumed.batches.prepare).load_state_dict(state)
     assert [resumed.drawn(epoch) for epoch in range(cut, 4)] == epochs[cut:]
+
+
+@pytest.mark.parametrize("labels", [["view"] * 3, ["a"] * 3, ["a", "b", "c"]])
+def test_a_pool_without_any_triplet_is_refused_at_once(labels: list[str]) -> None:
+    catalogue = CATALOGUE.subset(range(3))
+    views = [label == "view" for label in labels]
+    catalogue = replace(catalogue, labels=labels, views=views)
+    batch = BatchSettings(images=6, images_per_class=3, size=32)
+    with pytest.raises(UserError, match=r"mining=pool.*mining=semi_hard"):
+        epoch_batches(catalogue, Pool(), batch, {}, 1, 0, None, lambda: 0, 0, 1)

@@ -22,6 +22,7 @@ class Pool:
 
     For each query and positive of the pool, the ``negatives`` images of other classes nearest to the query whose loss
     ½ max(0, m + ‖q − d⁺‖² − ‖q − d⁻‖²) is above zero make triplets; batches hold these, and nothing else counts.
+    A pool without any ends the stage.
 
     Args:
         margin: m, the loss's.
