@@ -70,6 +70,8 @@ def top_k(
 class ExactIndex:
     """Compares every query with every code; nothing is approximated and nothing but torch is needed.
 
+    Training and evaluation do without it: benchmarks that are given no index rank exactly, in blocks of their own.
+
     Args:
         block: codes compared at once; bounds the memory, not the result.
     """

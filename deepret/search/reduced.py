@@ -15,12 +15,15 @@ Describe = Callable[[Sequence[Photo]], Tensor]
 
 
 def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int) -> Describe:
-    """Describes with ``dims`` dimensions: L2 → plain PCA → L2, learned on other photographs than are searched.
+    """Describes with ``dims`` dimensions by a plain PCA, learned on other photographs than are searched.
+
+    y = L2(Pᵀ (L2(x) − μ)), with μ the mean of the normalised codes and P (D, dims) the eigenvectors of the largest
+    eigenvalues of their covariance; nothing is whitened.
 
     Args:
         describe: photographs → codes (n, D).
         photos: what the PCA is learned on; more than ``dims``.
-        dims: dimensions kept, fewer than D.
+        dims: dimensions kept, D at most.
 
     Raises:
         UserError: too many dimensions, or too few photographs.
@@ -29,7 +32,7 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int) -> Desc
     if not 0 < dims < min(codes.shape[1] + 1, len(codes)):
         raise UserError(
             f"dims={dims}: the codes have {codes.shape[1]} dimensions and the train split {len(codes)} images; "
-            f"take fewer dimensions than both."
+            f"take at most as many as the codes have, and fewer than there are images."
         )
     unit = F.normalize(codes.double(), dim=1)
     mean = unit.mean(dim=0)

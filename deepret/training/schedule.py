@@ -22,6 +22,8 @@ def cosine(optimizer: torch.optim.Optimizer, steps: int, warm_up: Share = 0.1, f
         steps: T, the steps of the stage.
         warm_up: share of the steps in which the rate rises.
         floor: f, the share of the rate that it ends at.
+
+    Paper: Loshchilov and Hutter, SGDR, ICLR 2017, equation 5, without restarts.
     """
     rise = round(warm_up * steps)
 

@@ -40,7 +40,8 @@ class StageSettings:
         refinement_rate: share of the learning rate that the refinement starts at.
         projection_rate: the projection's learning rate in ranking, as a multiple of the optimiser's.
         validate_every: epochs between two scores on val.
-        patience: scores without a better one after which a stage ends, or null for never.
+        patience: scores without a better one after which a ranking stage ends, or null for never; the proposals take
+            all their epochs.
         map_variants: augmented copies of each image whose maps the proposals learn on.
         fit_images: images of the train split that the projection is fitted on, at most.
     """

@@ -31,6 +31,8 @@ class Response:
     a plain sum would have it, nor the one detail that fires most, as the cosine of a pooled vector has it. The best box
     is found exactly: for each pair of rows, the largest difference of a running sum (Kadane).
 
+    This is the project's own, not out of a paper: Deep Image Retrieval gets its boxes by matching local features.
+
     Args:
         level: place of τ between an image's smallest and largest response, so that what all its cells share does not
             count; more makes smaller boxes.
