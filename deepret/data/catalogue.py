@@ -110,15 +110,17 @@ class Catalogue:
     def csv(self) -> str:
         """The catalogue as ``images.csv`` has it: path, label, split, and its own box where any is known.
 
-        Unlabelled photographs that are classes of their own are not in it: they come from a folder, not from a list.
+        A photograph without a label has no own box, only others' in it. Unlabelled photographs that are classes of
+        their own are not in the list: they come from a folder.
         """
-        boxed = any(self.boxes)
+        own = [boxes[:1] if label else [] for label, boxes in zip(self.labels, self.boxes, strict=True)]
+        boxed = any(own)
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["path", "label", "split", *(["x0", "y0", "x1", "y1"] if boxed else [])])
         for i, path in enumerate(self.paths):
             if not self.views[i]:
-                box = [f"{v:.10g}" for v in self.boxes[i][0]] if self.boxes[i] else [""] * 4
+                box = [f"{v:.10g}" for v in own[i][0]] if own[i] else [""] * 4
                 writer.writerow([path, self.labels[i], self.splits[i], *(box if boxed else [])])
         return text.getvalue()
 

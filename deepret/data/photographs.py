@@ -144,9 +144,11 @@ def report_shared_labels(catalogue: Catalogue) -> None:
         s: {a for a, b in zip(catalogue.labels, catalogue.splits, strict=True) if b == s and a}
         for s in catalogue.splits
     }
-    shared = sorted(of.get("train", set()) & (of.get("val", set()) | of.get("test", set())))
+    scored = set().union(*(of.get(split, set()) for split in ("val", "test", "query")))
+    shared = sorted(of.get("train", set()) & scored)
     if shared:
+        where = [split for split in ("val", "test", "query") if of.get(split, set()) & set(shared)]
         report(
-            f"{catalogue.root / 'images.csv'}: {len(shared):,} classes of train are in val or test too, so the score "
-            f"is not one of unseen classes: {first(map(repr, shared))}"
+            f"{catalogue.root / 'images.csv'}: {len(shared):,} classes of train are in {' and '.join(where)} too, so "
+            f"the score is not one of unseen classes: {first(map(repr, shared))}"
         )

@@ -91,6 +91,11 @@ def test_a_csv_is_written_whole_and_without_views(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_distractor_has_no_own_box(tmp_path: Path) -> None:
+    made = catalogue(tmp_path, ["train", "distractor", "test", "distractor"], ["a", "", "b", ""])
+    assert made.csv() == "path,label,split\n0.jpg,a,train\n1.jpg,,distractor\n2.jpg,b,test\n3.jpg,,distractor\n"
+
+
 @pytest.mark.parametrize(
     ("splits", "split", "parts"),
     [

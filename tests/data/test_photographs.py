@@ -221,10 +221,12 @@ def test_folders_of_one_photograph_each(write, photos: Path) -> None:
         load(photos)
 
 
-def test_classes_that_are_trained_on_and_scored_are_named(write, photos: Path) -> None:
-    lines = ["path,label,split"] + [f"{write(f'{i}.jpg').name},a,{'train' if i < 2 else 'test'}" for i in range(4)]
+@pytest.mark.parametrize("splits", [("test", "test"), ("query", "gallery")])
+def test_classes_that_are_trained_on_and_scored_are_named(write, photos: Path, splits: tuple[str, str]) -> None:
+    rows = enumerate(("train", "train", *splits))
+    lines = ["path,label,split"] + [f"{write(f'{i}.jpg').name},a,{split}" for i, split in rows]
     (photos / "images.csv").write_text("\n".join(lines))
-    with pytest.warns(UserWarning, match="1 classes of train are in val or test too.*'a'"):
+    with pytest.warns(UserWarning, match=f"1 classes of train are in {splits[0]} too.*'a'"):
         load(photos)
 
 
