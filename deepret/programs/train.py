@@ -35,6 +35,19 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     start = time.perf_counter()
     quiet()
     run = first(lambda: open_run(cfg, overrides))
+    try:
+        return trained(run, start)
+    finally:
+        run.let_go()
+
+
+def trained(run: Run, start: float) -> dict[str, Any]:
+    """Trains what is not finished of a run, and scores it.
+
+    Args:
+        run: new, or to go on with.
+        start: when the program began, by ``time.perf_counter``.
+    """
     config = run.config
     threads(config)
     device = device_of(config)
@@ -57,9 +70,9 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         raise KeyboardInterrupt(f"The last good state is kept: go on with resume={run.folder}") from None
     values: dict[str, Any] = {"run": str(run.folder), "checkpoint": str(best)}
     for stage, path in training.rankings.items():
-        trained = training.network_of(stage, path)
+        network = training.network_of(stage, path)
         if scored:
-            results[stage] = evaluate_network(trained, config, catalogue, device)
+            results[stage] = evaluate_network(network, config, catalogue, device)
     if scored:
         last = list(results)[-1]
         print("\n" + results_table(results), flush=True)
@@ -69,7 +82,7 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
             "stages": {k: round(r.metrics["mAP"], 5) for k, r in results.items()},
         }
         if config["gallery"] and rank() == 0:
-            pictures(run, training, trained, results)
+            pictures(run, training, network, results)
     else:
         values = {"mAP": None, "benchmark": None, **values}
         print(
@@ -90,7 +103,7 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     """A new run, or the one that ``resume`` names, which goes on with its own configuration.
 
     Raises:
-        UserError: there is no such run, it is finished, or another setting is given beside ``resume=PATH``.
+        UserError: no such run, one that is finished or still training, or a setting given beside ``resume=PATH``.
     """
     wanted = cfg.get("resume")
     if wanted is None or wanted == "last":
@@ -108,6 +121,10 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
         raise UserError(
             f"resume={wanted}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
         )
+    try:
+        run.hold()
+    except UserError as error:
+        raise UserError(f"resume={wanted}: {error}") from None
     run.config = prepare(OmegaConf.create(run.config))
     check_before_work(run.config)
     return run

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from deepret.errors import UserError
 from deepret.training.checkpoint import write_bytes
 from deepret.training.distributed import rank
+from deepret.training.lock import hold, let_go
 
 
 class Run:
@@ -52,6 +53,7 @@ class Run:
             except OSError as error:
                 raise UserError(f"output={config['output']}: no folder can be made there ({error.strerror}).") from None
         run = cls(folder, config, {"status": "running", "digest": digest(config), "stages": {}})
+        run.hold()
         write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
         run.save()
         return run
@@ -79,20 +81,39 @@ class Run:
 
     @classmethod
     def last(cls, config: dict[str, Any]) -> Run:
-        """The newest unfinished run of the same configuration under the output folder.
+        """The newest unfinished run of the same configuration under the output folder that no process trains in.
 
         Raises:
             UserError: there is none.
         """
-        wanted = digest(config)
+        wanted, busy = digest(config), ""
         for state in sorted(Path(config["output"]).expanduser().glob("*/run.json"), reverse=True):
             run = cls.open(state.parent)
             if run.state.get("digest") == wanted and run.state.get("status") != "finished":
-                return run
+                try:
+                    run.hold()
+                except UserError as error:
+                    busy = busy or str(error)
+                else:
+                    return run
         raise UserError(
-            f"resume=last: no unfinished run of this configuration lies under output={config['output']}: "
+            f"resume=last: {busy}"
+            if busy
+            else f"resume=last: no unfinished run of this configuration lies under output={config['output']}: "
             f"start one without resume, or name its folder with resume=PATH."
         )
+
+    def hold(self) -> None:
+        """Keeps other programs out of the run until ``let_go`` or the end of this process.
+
+        Raises:
+            UserError: another program trains in it.
+        """
+        hold(self.folder)
+
+    def let_go(self) -> None:
+        """Lets other programs go on with the run."""
+        let_go(self.folder)
 
     def stage(self, name: str) -> Path:
         """The folder of a stage."""

@@ -1,0 +1,55 @@
+"""One program at a time in a run's folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from pathlib import Path
+from typing import IO
+
+from deepret.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows, where two programs can go on with the same run at once
+    fcntl = None  # type: ignore[assignment]
+
+_held: dict[Path, IO[str]] = {}
+
+
+def hold(folder: Path) -> None:
+    """Locks a folder for this process; the system frees it when the process ends, however it ends.
+
+    The lock is the process', not that of workers that it forks, which may outlive it by seconds.
+
+    Raises:
+        UserError: another program holds it.
+    """
+    if fcntl is None:
+        return
+    folder = folder.resolve()
+    let_go(folder)
+    file = (folder / ".lock").open("a+")
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.seek(0)
+        holder = file.read().strip() or "another process"
+        file.close()
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise UserError(
+                f"{folder} is still training ({holder}): wait for it, stop it, or start another run without resume."
+            ) from None
+        return  # a file system without locks
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    file.flush()
+    _held[folder] = file
+
+
+def let_go(folder: Path) -> None:
+    """Frees a folder that this process holds."""
+    file = _held.pop(folder.resolve(), None)
+    if file is not None:
+        file.close()

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deepret.errors import UserError
+from deepret.training.lock import hold, let_go
+from deepret.training.run import Run
+
+HOLDS = """
+import sys
+from pathlib import Path
+from deepret.training.lock import hold
+hold(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_one_program_at_a_time(tmp_path: Path) -> None:
+    process = holder(tmp_path)
+    with pytest.raises(UserError, match=rf"{tmp_path} is still training \(process {process.pid} on "):
+        hold(tmp_path)
+    process.kill()
+    process.communicate()
+    hold(tmp_path)
+    hold(tmp_path)  # this process may ask again
+    let_go(tmp_path)
+    let_go(tmp_path)
+    process = holder(tmp_path)  # free for another one
+    process.communicate()
+
+
+def test_the_last_run_is_one_that_nobody_trains_in(tmp_path: Path) -> None:
+    config = {"output": str(tmp_path), "name": "x"}
+    older, newer = Run.start(config), Run.start(config)
+    assert Run.last(config).folder == newer.folder
+    newer.let_go()
+    process = holder(newer.folder)
+    assert Run.last(config).folder == older.folder
+    older.state["status"] = "finished"
+    older.save()
+    with pytest.raises(UserError, match=rf"resume=last: .*{newer.folder.name} is still training"):
+        Run.last(config)
+    process.communicate()
+    for run in (older, newer):
+        run.let_go()
