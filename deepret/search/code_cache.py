@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import PIL
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import deepret
 from deepret import __version__
 from deepret.data.photo import Photo
 from deepret.errors import UserError
@@ -29,9 +31,9 @@ def fingerprint(network: nn.Module) -> str:
     """SHA-256 of everything in a network that its codes depend on.
 
     That is every parameter and buffer, saved or not, and of every module its class and its plain attributes (size,
-    scales, levels …), so that a part needs to declare nothing.
+    scales, levels …), so that a part needs to declare nothing; and the code that decodes and describes.
     """
-    digest = hashlib.sha256(__version__.encode())
+    digest = hashlib.sha256(software().encode())
     for name, module in network.named_modules():
         digest.update(f"\n{name}:{type(module).__module__}.{type(module).__qualname__}".encode())
         for key in sorted(vars(module).keys() - _OWN):
@@ -40,6 +42,17 @@ def fingerprint(network: nn.Module) -> str:
     for name, tensor in _tensors(network):
         digest.update(f"\n{name}=".encode())
         _feed(digest.update, tensor)
+    return digest.hexdigest()
+
+
+@functools.cache
+def software() -> str:
+    """SHA-256 of what makes codes beside the network: deepret's sources for data and models, Pillow, and torch."""
+    digest = hashlib.sha256(f"{__version__} {PIL.__version__} {torch.__version__}".encode())
+    package = Path(deepret.__file__).parent
+    for file in sorted(file for folder in ("data", "models") for file in (package / folder).rglob("*.py")):
+        if "scenes" not in file.parts:  # they are photographs, whose times of change are in the key
+            digest.update(f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()
 
 

@@ -177,3 +177,24 @@ def test_a_full_disk_warns_and_leaves_the_old_file_and_no_part(tmp_path: Path, m
         cache.write("key", torch.ones(2, 2))
     assert torch.equal(cache.read("key", 2), torch.zeros(2, 2))
     assert [path.name for path in tmp_path.iterdir()] == ["key.safetensors"]
+
+
+def test_the_fingerprint_holds_the_code_that_describes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("data/photo.py", "models/sub/pool.py", "data/scenes/wall.py", "search/exact.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("a = 1")
+    monkeypatch.setattr(code_cache.deepret, "__file__", str(tmp_path / "__init__.py"))
+
+    def found() -> str:
+        return code_cache.software.__wrapped__()
+
+    before = found()
+    (tmp_path / "data/scenes/wall.py").write_text("a = 2")
+    (tmp_path / "search/exact.py").write_text("a = 2")
+    assert found() == before
+    for name in ("data/photo.py", "models/sub/pool.py"):
+        (tmp_path / name).write_text("a = 2")
+        assert found() != before
+        before = found()
+    monkeypatch.setattr(code_cache.PIL, "__version__", "0.0")
+    assert found() != before
