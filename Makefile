@@ -47,5 +47,5 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(TESTS): pyproject.toml $(STAMP)
-	$(BIN)/python -m pip install -q -e ".[dev]"
+	$(BIN)/python -m pip install -q -e ".[$(EXTRA),dev]"
 	@touch $@
