@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,7 +12,6 @@ import torch
 from torch import Tensor
 
 from deepret.data.photo import Box, Photo
-from deepret.errors import UserError
 from deepret.files import write_whole
 
 SPLITS = ("train", "val", "test", "gallery", "query", "distractor")
@@ -60,28 +57,6 @@ class Catalogue:
         columns = {f.name: [getattr(self, f.name)[i] for i in rows] for f in fields(self) if f.name != "root"}
         return Catalogue(self.root, **columns)
 
-    def select(self, *splits: str) -> Catalogue:
-        """The catalogue of some splits."""
-        return self.subset(i for i, split in enumerate(self.splits) if split in splits)
-
-    def require(self, split: str) -> None:
-        """Makes sure that a split has photographs; for test, pairs of query and gallery count too.
-
-        Raises:
-            UserError: it has none.
-        """
-        there = set(self.splits)
-        if split in there or (split == "test" and {"query", "gallery"} <= there):
-            return
-        counts = ", ".join(f"{s} ({self.splits.count(s):,})" for s in SPLITS if s in there) or "none at all"
-        remedy = (
-            f"give some classes split={split} in images.csv"
-            if (self.root / "images.csv").is_file()
-            else f"give data.{split}_share and enough sub-folders, or an images.csv that says which are for {split}"
-        )
-        pairs = ", or photographs split=query and split=gallery" if split == "test" else ""
-        raise UserError(f"{self.root}: no photograph is for {split} (there are: {counts}); {remedy}{pairs}.")
-
     def label_ids(self) -> Tensor:
         """The labels as numbers (n,) int64, in the order of their names; −1 for none."""
         number = {label: i for i, label in enumerate(sorted({label for label in self.labels if label}))}
@@ -93,19 +68,6 @@ class Catalogue:
         columns = {name: [*getattr(self, name), *getattr(other, name)] for name in names}
         paths = other.paths if other.root == self.root else [str(other.root / path) for path in other.paths]
         return Catalogue(self.root, paths=[*self.paths, *paths], **columns)
-
-    def fingerprint(self) -> str:
-        """A digest of what the catalogue says and of each file's size and time of change."""
-        digest = hashlib.sha256()
-        for i, path in enumerate(self.paths):
-            try:
-                stat = os.stat(self.photo(i).path)
-                file = (stat.st_size, stat.st_mtime_ns)
-            except OSError:
-                file = (-1, -1)
-            row = (path, self.labels[i], self.splits[i], self.sizes[i], self.boxes[i], self.views[i], file)
-            digest.update(repr(row).encode(errors="surrogateescape"))
-        return digest.hexdigest()
 
     def csv(self) -> str:
         """The catalogue as ``images.csv`` has it: path, label, split, and its own box where any is known.

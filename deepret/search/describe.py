@@ -117,7 +117,7 @@ class Describer:
                 leave=False,
             ) as bar,
         ):
-            for images, where in _plainly(loader):
+            for images, where in loader:
                 # The strides of channels_last make convolutions a quarter faster; the weights may keep theirs.
                 images = images.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
                 found = self.network(images)
@@ -156,16 +156,6 @@ def exactly(device: torch.device, precision: Literal["32", "bf16"]) -> Iterator[
         if device.type == "cuda":  # its convolutions round to 10 bits unless told otherwise
             stack.enter_context(torch.backends.cudnn.flags(enabled=True, allow_tf32=precision != "32"))
         yield
-
-
-def _plainly(
-    loader: Iterator[tuple[Tensor, Tensor]] | torch.utils.data.DataLoader[tuple[Tensor, Tensor]],
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """The loader's batches; a worker's message to people comes without the worker's traceback."""
-    try:
-        yield from loader
-    except UserError as error:
-        raise UserError(str(error).rpartition("UserError: ")[2].strip()) from None
 
 
 def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo]) -> None:

@@ -137,7 +137,7 @@ def epoch_batches(
 
     triplets = TripletBatches(batch.images, steps, seed, rank, world)
     rows = torch.tensor([i for i in rows.tolist() if not catalogue.views[i]], dtype=torch.int64)
-    counts = catalogue.label_ids()[rows].unique(return_counts=True)[1]
+    counts = torch.unique(catalogue.label_ids()[rows], return_counts=True)[1]
     if len(counts) < 2 or counts.max() < 2:
         raise UserError(
             f"mining=pool: triplets are mined from labelled photographs of two classes at least, and the train split "

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from torch import nn
 
 from deepret.benchmarks.split import Split

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,6 @@ import torch
 
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.data.photo import Photo
-from deepret.errors import UserError
 
 
 def catalogue(root: Path, splits: list[str], labels: list[str] | None = None, prefix: str = "") -> Catalogue:
@@ -33,11 +31,10 @@ def test_columns_have_one_length(tmp_path: Path) -> None:
 
 def test_rows_stay_together(tmp_path: Path) -> None:
     whole = catalogue(tmp_path, list(SPLITS))
-    part = whole.select("query", "val")
-    assert part == whole.subset([1, 4])
+    part = whole.subset([1, 4])
     assert (part.paths, part.splits, part.sizes) == (["1.jpg", "4.jpg"], ["val", "query"], [(41, 30), (44, 30)])
     assert part.photo(1) == Photo(tmp_path / "4.jpg")
-    assert len(whole.select("nothing")) == 0
+    assert len(whole.subset([])) == 0
 
 
 def test_labels_are_numbered_by_name_whatever_the_order(tmp_path: Path) -> None:
@@ -59,25 +56,6 @@ def test_another_folder_joins_by_absolute_paths(tmp_path: Path) -> None:
     assert one.joined(one).paths == one.paths * 2
 
 
-def test_the_fingerprint_sees_every_change(tmp_path: Path) -> None:
-    for i in range(3):
-        (tmp_path / f"{i}.jpg").write_bytes(b"12")
-    made = catalogue(tmp_path, ["train"] * 3)
-    before = made.fingerprint()
-    assert catalogue(tmp_path, ["train"] * 3).fingerprint() == before
-    assert catalogue(tmp_path, ["train", "train", "val"]).fingerprint() != before
-    assert catalogue(tmp_path, ["train"] * 3, ["a", "a", "a"]).fingerprint() != before
-    assert made.subset([1, 0, 2]).fingerprint() != before
-    os.utime(tmp_path / "1.jpg", ns=(5, 5))
-    touched = made.fingerprint()
-    assert touched != before
-    (tmp_path / "1.jpg").write_bytes(b"123")
-    os.utime(tmp_path / "1.jpg", ns=(5, 5))
-    assert made.fingerprint() != touched
-    (tmp_path / "1.jpg").unlink()
-    assert made.fingerprint() not in (before, touched)
-
-
 def test_a_csv_is_written_whole_and_without_views(tmp_path: Path) -> None:
     made = catalogue(tmp_path, ["train", "test", "query"], ["a", "b, c", ""])
     path = tmp_path / "out.csv"
@@ -94,27 +72,3 @@ def test_a_csv_is_written_whole_and_without_views(tmp_path: Path) -> None:
 def test_a_distractor_has_no_own_box(tmp_path: Path) -> None:
     made = catalogue(tmp_path, ["train", "distractor", "test", "distractor"], ["a", "", "b", ""])
     assert made.csv() == "path,label,split\n0.jpg,a,train\n1.jpg,,distractor\n2.jpg,b,test\n3.jpg,,distractor\n"
-
-
-@pytest.mark.parametrize(
-    ("splits", "split", "parts"),
-    [
-        (["train", "train"], "test", ["for test", "train (2)", "split=test", "split=query and split=gallery"]),
-        (["train", "test"], "val", ["for val", "train (1), test (1)", "split=val"]),
-        (["query", "train"], "test", ["for test", "query (1)"]),
-        ([], "train", ["for train", "none at all"]),
-    ],
-)
-def test_a_split_that_is_needed_and_not_there(tmp_path: Path, splits: list[str], split: str, parts: list[str]) -> None:
-    made = catalogue(tmp_path, splits)
-    with pytest.raises(UserError, match=f"data.{split}_share"):
-        made.require(split)
-    (tmp_path / "images.csv").touch()
-    with pytest.raises(UserError) as caught:
-        made.require(split)
-    assert all(part in str(caught.value) for part in [*parts, str(tmp_path), "images.csv"]), caught.value
-
-
-def test_a_split_that_is_there(tmp_path: Path) -> None:
-    catalogue(tmp_path, ["query", "gallery"]).require("test")
-    catalogue(tmp_path, ["train", "test"]).require("test")
