@@ -52,6 +52,18 @@ def proposals_forecast(network: Network, epochs: int) -> str:
     return f"the RPN learns ({count / 1e6:.1f} M parameters), all else is frozen; {epochs} epochs over cached maps"
 
 
+def total_forecast(ranked: int, mapped: float, speed: float) -> str:
+    """About how long all stages take, in a line: a map costs the forward pass alone, a third of what learning costs.
+
+    Args:
+        ranked: images of all steps of ranking.
+        mapped: images whose maps the proposals learn on, each counted by its area in areas of a training image.
+        speed: training images a second.
+    """
+    minutes = (ranked + mapped / 3) / speed / 60
+    return f"all stages: about {minutes:.0f} min without scoring, and without the proposals' steps, which are cheap"
+
+
 def images_per_second(network: Network, size: int, precision: str, images: int = 4) -> float:
     """Training images a second: the better of two passes, forward and backward, over a few random images.
 

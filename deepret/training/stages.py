@@ -24,7 +24,7 @@ from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
-from deepret.training.announce import images_per_second, proposals_forecast, ranking_forecast
+from deepret.training.announce import images_per_second, proposals_forecast, ranking_forecast, total_forecast
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
 from deepret.training.distributed import rank, world
@@ -94,6 +94,8 @@ class Training:
         run_id = self.run.state.setdefault("wandb", f"{time.strftime('%m%d%H%M%S')}{self.run.state['digest'][:6]}")
         self.run.save()
         self.logs.open(self.run.folder, self.config, run_id)
+        if len(stages) > 1 and not self.run.state["stages"] and rank() == 0:
+            print(f"\n{self.total(stages, start)}", flush=True)
         best, previous = Path(), None
         for stage in stages:
             folder = self.run.stage(stage.name)
@@ -334,6 +336,19 @@ class Training:
         if stage.kind == "proposals":
             return proposals_forecast(network, stage.epochs)
         steps = check_steps(self.stages, stage.name, self.config["trainer"].get("limit_train_batches"))
+        return ranking_forecast(network, stage.epochs, steps, self.batch.images, self.speed(network))
+
+    def total(self, stages: Sequence[Stage], network: Network) -> str:
+        """How long all stages will take."""
+        steps = check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
+        epochs = sum(stage.epochs for stage in stages if stage.kind == "ranking")
+        rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
+        maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows)
+        area = (network.input.size / self.batch.size) ** 2
+        mapped = maps * area * world()  # one process makes them
+        return total_forecast(epochs * steps * self.batch.images, mapped, self.speed(network))
+
+    def speed(self, network: Network) -> float:
+        """Training images a second, over all processes."""
         precision = str(self.config["trainer"]["precision"])
-        speed = images_per_second(network.to(self.device), self.batch.size, precision)
-        return ranking_forecast(network, stage.epochs, steps, self.batch.images, speed * world())
+        return world() * images_per_second(network.to(self.device), self.batch.size, precision)

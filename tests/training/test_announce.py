@@ -11,7 +11,7 @@ from deepret.models.pooling.max import Max
 from deepret.models.projection.none import NoProjection
 from deepret.models.regions.whole import Whole
 from deepret.models.weighting.uniform import Uniform
-from deepret.training.announce import images_per_second
+from deepret.training.announce import images_per_second, total_forecast
 
 
 def network() -> Network:
@@ -30,3 +30,7 @@ def test_measuring_the_speed_changes_nothing() -> None:
     assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
     assert not any(module.training for module in made.modules())
     assert all(parameter.grad is None for parameter in made.parameters())
+
+
+def test_a_map_counts_a_third_of_a_training_image() -> None:
+    assert total_forecast(5400, 1800.0, 10.0).startswith("all stages: about 10 min")
