@@ -35,6 +35,7 @@ def main(program: str | None = None) -> None:
             )
             sys.exit(0 if words[:1] == ["--help"] else 2)
         program, words = words[0], words[1:]
+    words = [_at_home(word) for word in words]
     several = _several()
     if several is not None:
         several.join()
@@ -45,7 +46,10 @@ def main(program: str | None = None) -> None:
             from deepret import config
 
             overrides, folders = _split(words)
-            _task(program)(config.compose(program, overrides, folders), overrides)
+            if program == "eval":  # a checkpoint's configuration takes the place of eval.yaml
+                _task(program)(None, overrides, folders)
+            else:
+                _task(program)(config.compose(program, overrides, folders), overrides)
         if several is not None:
             several.leave()
     except UserError as error:
@@ -77,7 +81,7 @@ def _end(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _task(program: str) -> Callable[[Any, list[str]], Any]:
+def _task(program: str) -> Callable[..., Any]:
     if program == "train":
         from deepret.programs.train import train
 
@@ -85,6 +89,12 @@ def _task(program: str) -> Callable[[Any, list[str]], Any]:
     from deepret.programs.evaluate import evaluate
 
     return evaluate
+
+
+def _at_home(word: str) -> str:
+    """key=~/PATH with the home folder written out, which neither the shell nor Hydra does."""
+    key, equals, value = word.partition("=")
+    return f"{key}{equals}{os.path.expanduser(value)}" if value.startswith("~/") else word
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

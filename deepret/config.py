@@ -62,7 +62,7 @@ def compose(program: str, overrides: list[str], folders: list[str] | None = None
     search = [f"hydra.searchpath=[{','.join('file://' + str(Path(f).resolve()) for f in folders)}]"] if folders else []
     try:
         return _compose(program, [*search, *overrides])
-    except (HydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException, ValueError) as error:  # ValueError: group=null
         raise _explain(program, search, overrides, error) from None
 
 
@@ -78,6 +78,21 @@ def groups(folders: list[str] | None = None) -> dict[str, list[str]]:
         for folder in sorted(p for p in root.iterdir() if p.is_dir()):
             found.setdefault(folder.name, []).extend(sorted(f.stem for f in folder.glob("*.yaml")))
     return found
+
+
+def options(group: str, folders: list[str] | None = None) -> list[dict[str, Any]]:
+    """What the files of a group hold, interpolations as they are written."""
+    files = [f for root in [conf_dir(), *map(Path, folders or [])] for f in sorted((root / group).glob("*.yaml"))]
+    found = [OmegaConf.to_container(OmegaConf.load(file), resolve=False) for file in files]
+    return [cast("dict[str, Any]", node) for node in found if isinstance(node, dict)]
+
+
+def known(program: str) -> list[str]:
+    """The settings that stand at the top of ``conf/<program>.yaml``: its groups, then its own keys."""
+    cfg = OmegaConf.load(conf_dir() / f"{program}.yaml")
+    assert isinstance(cfg, DictConfig)
+    named = [str(name).rpartition("@")[2] for entry in cfg.defaults if not isinstance(entry, str) for name in entry]
+    return [name for name in (*named, *map(str, cfg)) if name not in ("experiment", "debug", "defaults")]
 
 
 def _explain(program: str, search: list[str], overrides: list[str], error: Exception) -> UserError:
@@ -96,25 +111,27 @@ def _explain(program: str, search: list[str], overrides: list[str], error: Excep
         try:
             _compose(program, [*search, *good, override])
             good.append(override)
-        except (HydraException, OmegaConfBaseException) as cause:
+        except (HydraException, OmegaConfBaseException, ValueError) as cause:
             key = parsed.key_or_group.split("@")[0]
             value = parsed.value()
-            if key in known and isinstance(value, str) and value not in known[key]:
+            if key in known and not parsed.is_delete() and value not in known[key]:
+                value = "null" if value is None else str(value)
                 return UserError(f"{key}={value}: there is no such option; {closest(value, known[key])}")
-            names = [*known, *_keys(_compose(program, [*search, *good]))]
+            names = [*known, *keys(_compose(program, [*search, *good]))]
             if key not in names:
                 return UserError(f"{override}: there is no such setting as {key!r}; {closest(key, names)}")
             return UserError(f"{override}: {str(cause).splitlines()[0]}")
     return UserError(str(error).splitlines()[0])
 
 
-def _keys(node: Any, prefix: str = "") -> Iterator[str]:
+def keys(node: Any, prefix: str = "") -> Iterator[str]:
+    """The names of all settings of a configuration, with dots."""
     if isinstance(node, DictConfig):
         for key in map(str, node):
             name = f"{prefix}{key}"
             yield name
             if not OmegaConf.is_missing(node, key) and not OmegaConf.is_interpolation(node, key):
-                yield from _keys(node[key], f"{name}.")
+                yield from keys(node[key], f"{name}.")
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -209,7 +226,7 @@ def check_value(kind: Any, value: Any, where: str) -> Any:
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     try:
-        return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+        return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
     except Exception:  # a class that brings its own configuration takes no second one
         return TypeAdapter(kind)
 

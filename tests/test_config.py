@@ -14,7 +14,7 @@ from deepret.programs.shared import prepare
 
 
 def composed(*overrides: str, program: str = "train") -> dict:
-    return prepare(config.compose(program, list(overrides)))
+    return prepare(config.compose(program, list(overrides)), program)
 
 
 def test_the_default_composes_and_passes() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -16,6 +16,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
+from deepret.programs.overlay import overlay, parse
 from deepret.programs.shared import (
     describer,
     device_of,
@@ -36,19 +37,26 @@ from deepret.training.fit import fitting_rows
 from deepret.training.processes import first
 
 
-def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
+def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | None = None) -> dict[str, Any]:
     """Scores what is configured and gives the figures that the last line prints.
+
+    Args:
+        cfg: eval.yaml as composed, where that is done already; a checkpoint's configuration takes its place.
+        overrides: the command line's words.
+        folders: more configuration folders.
 
     Raises:
         UserError: an untrained RPN, a checkpoint that cannot be read or does not fit, data that are not there.
     """
     start = time.perf_counter()
     quiet()
-    path = cfg.get("checkpoint")
-    found = checkpoints.load(path) if path else None
+    path = checkpoint_of(overrides)
+    found = None if path is None else checkpoints.load(path)
     if found is not None:
-        cfg = overlay(OmegaConf.create(found["deepret"]["config"]), cfg, overrides)
-    config = prepare(cfg)
+        cfg = overlay(found["deepret"]["config"], overrides, str(path), folders)
+    else:
+        cfg = miniature(cfg or configuration.compose("eval", overrides, folders), overrides)
+    config = prepare(cfg, "eval")
     threads(config)
     device = device_of(config)
     if found is None and getattr(locate(config["regions"]["_target_"]), "trained", False):
@@ -60,15 +68,16 @@ def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     if found is None:
         network = first_network(config, catalogue, device)
     else:
+        assert path is not None
         network = build_network(config, weights=False)
         changed = ("regions.",) if config["regions"] != found["deepret"]["config"]["regions"] else ()
         load_state(network, checkpoints.network_state(found), str(path), optional=changed)
     result = scored(network, config, catalogue, device)
-    name = "untrained" if found is None else str(found["deepret"]["stage"])
+    name = "untrained" if found is None else str(found["deepret"].get("stage", "trained"))
     print(results_table({name: result}), flush=True)
-    values: dict[str, Any] = {**result.summary(), "checkpoint": path}
+    values: dict[str, Any] = {**result.summary(), "checkpoint": None if path is None else str(path)}
     if config.get("gallery") and rank() == 0:
-        folder = Path(config["output"]) / "eval" if found is None else Path(path).parent / "pictures"
+        folder = Path(config["output"]).expanduser() / "eval" if path is None else path.parent / "pictures"
         values["picture"] = str(save_png(gallery(result), folder / "results.png"))
         print(f"picture: {values['picture']}")
     values["seconds"] = round(time.perf_counter() - start, 1)
@@ -76,40 +85,24 @@ def evaluate(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     return values
 
 
-def overlay(stored: DictConfig, given: DictConfig, overrides: list[str]) -> DictConfig:
-    """A checkpoint's configuration, with what the command line says put over it.
-
-    Args:
-        stored: the configuration in the checkpoint.
-        given: eval.yaml as composed.
-        overrides: the command line's words; only what they name is taken from ``given``.
-    """
-    merged = OmegaConf.merge(stored)
-    assert isinstance(merged, DictConfig)
-    for key in ("checkpoint", "gallery", "dims"):
-        OmegaConf.update(merged, key, given[key], force_add=True)
-    OmegaConf.update(merged, "gallery", bool(given.gallery))
-    groups = configuration.groups()
+def checkpoint_of(overrides: list[str]) -> Path | None:
+    """The checkpoint that the command line names; the last one, where it names several."""
+    found: Path | None = None
     for word in overrides:
-        key = word.lstrip("+~").partition("=")[0].partition("@")[0]
-        if key in ("experiment", "debug") or key.startswith("hydra"):
-            continue
-        for name in (key, *followers(given, key)):
-            value = given[key] if name in groups else OmegaConf.select(given, name)
-            OmegaConf.update(merged, name, value, merge=False, force_add=True)
-    return merged
-
-
-def followers(cfg: DictConfig, key: str, prefix: str = "") -> list[str]:
-    """The settings that take their value from another one, as ``benchmark.split: ${data.split}`` does."""
-    found = []
-    for name in map(str, cfg):
-        if OmegaConf.is_interpolation(cfg, name):
-            if OmegaConf.to_container(cfg, resolve=False)[name] == f"${{{key}}}":  # type: ignore[index,call-overload]
-                found.append(f"{prefix}{name}")
-        elif not OmegaConf.is_missing(cfg, name) and isinstance(cfg[name], DictConfig):
-            found += followers(cfg[name], key, f"{prefix}{name}.")
+        if word.lstrip("+").startswith("checkpoint="):
+            value = parse(word).value()
+            found = None if value is None else Path(str(value)).expanduser()
     return found
+
+
+def miniature(cfg: DictConfig, overrides: list[str]) -> DictConfig:
+    """The configuration without what ``debug=`` sets for a training alone."""
+    if not any(word.startswith("debug=") for word in overrides):
+        return cfg
+    training = set(configuration.known("train")) - set(configuration.known("eval"))
+    kept = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=False))
+    kept["stages"] = {k: v for k, v in kept["stages"].items() if k in ("_target_", "fit_images")}
+    return OmegaConf.create({key: value for key, value in kept.items() if key not in training})
 
 
 def catalogue_of(config: dict[str, Any]) -> Catalogue | None:

@@ -30,12 +30,17 @@ from deepret.training.settings import PROGRAM
 from deepret.training.together import Together
 
 
-def prepare(cfg: DictConfig) -> dict[str, Any]:
+def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
     """The resolved and checked configuration, with every ``auto`` replaced by what this machine chose.
+
+    Args:
+        cfg: the composed configuration.
+        program: ``train`` or ``eval``, whose YAML says which settings there are.
 
     Raises:
         UserError: the first value that no part takes, or an index whose package is not installed.
     """
+    check_names(cfg, program)
     if "trainer" in cfg and cfg.trainer.get("precision") == "auto":
         cfg = cfg.copy()
         depthwise = getattr(configuration.locate(cfg.backbone._target_), "depthwise", False)
@@ -45,12 +50,37 @@ def prepare(cfg: DictConfig) -> dict[str, Any]:
     for key, value in found.items():
         if key in PROGRAM:
             configuration.check_value(PROGRAM[key], value, key)
-        elif not isinstance(value, dict):
-            names = [*PROGRAM, *(k for k, v in found.items() if isinstance(v, dict))]
-            raise UserError(f"{key}: there is no such setting; {configuration.closest(key, names)}")
     configuration.check(found)
     index_of(found)  # a package that it lacks is said before any work
     return found
+
+
+OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "index"})
+"""Settings that the configurations of older runs and checkpoints may lack."""
+
+
+def check_names(cfg: DictConfig, program: str) -> None:
+    """Checks that every setting at the top is one of the program's, and that none is left out.
+
+    Raises:
+        UserError: a name that is no setting, a part that is gone, or one that is no part.
+    """
+    names = configuration.known(program)
+    for key in map(str, cfg):
+        if key not in names:
+            raise UserError(f"{key}: there is no such setting; {configuration.closest(key, names)}")
+    for name in names:
+        if name in PROGRAM:
+            if name not in cfg and name not in OPTIONAL:
+                raise UserError(f"{name} is missing: give it a value, {name}=VALUE, or leave it as it is.")
+            continue
+        node = cfg.get(name)
+        if node is None and name in OPTIONAL:
+            continue
+        if not isinstance(node, DictConfig) or "_target_" not in node:
+            options = configuration.groups().get(name)
+            mend = f"take one of its options: {', '.join(f'{name}={o}' for o in options)}." if options else ""
+            raise UserError(f"{name} is missing: {mend or f'{name} is needed as conf/{program}.yaml has it.'}")
 
 
 def quiet() -> None:
@@ -77,9 +107,10 @@ def device_of(config: dict[str, Any]) -> torch.device:
     Raises:
         UserError: a GPU is asked for and there is none, or more processes than GPUs.
     """
-    wanted = config.get("trainer", {}).get("accelerator", config.get("accelerator", "auto"))
+    key, mend = ("trainer.accelerator", "trainer=cpu") if "trainer" in config else ("accelerator", "accelerator=cpu")
+    wanted = config["trainer"].get("accelerator", "auto") if "trainer" in config else config.get("accelerator", "auto")
     if wanted in ("gpu", "cuda") and not torch.cuda.is_available():
-        raise UserError("trainer.accelerator=gpu: torch sees no GPU on this machine; take trainer=cpu.")
+        raise UserError(f"{key}={wanted}: torch sees no GPU on this machine; take {mend}.")
     if wanted == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     number, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()

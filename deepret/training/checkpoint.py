@@ -67,9 +67,9 @@ def load(path: str | Path) -> dict[str, Any]:
             "or not written by deepret."
         ) from None
     about = found.get("deepret") if isinstance(found, dict) else None
-    if not isinstance(about, dict) or "config" not in about:
+    if not isinstance(about, dict) or not isinstance(about.get("config"), dict) or "state_dict" not in found:
         raise UserError(
-            f"{path}: this checkpoint was not written by deepret: it holds no configuration. "
+            f"{path}: this checkpoint was not written by deepret: it lacks configuration or weights. "
             f"Weights of a backbone alone are given with backbone.weights={path}."
         )
     if about.get("format") != FORMAT:

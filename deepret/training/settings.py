@@ -59,6 +59,17 @@ class StageSettings:
     fit_images: PositiveInt = 2000
 
 
+@dataclass(frozen=True)
+class FitSettings:
+    """What an evaluation needs of the stages.
+
+    Args:
+        fit_images: images of the train split that a projection or a PCA is fitted on, at most.
+    """
+
+    fit_images: PositiveInt = 2000
+
+
 PROGRAM: dict[str, Any] = {
     "name": str,
     "seed": NonNegativeInt,
@@ -74,6 +85,7 @@ PROGRAM: dict[str, Any] = {
     "dims": PositiveInt | None,
     "evaluation_precision": Literal["32", "bf16"],
     "gallery": bool,
+    "accelerator": Literal["auto", "cpu", "gpu", "cuda"],
 }
 """The single settings of train.yaml and eval.yaml that stand outside any part, with their types."""
 
