@@ -99,10 +99,13 @@ def miniature(cfg: DictConfig, overrides: list[str]) -> DictConfig:
     """The configuration without what ``debug=`` sets for a training alone."""
     if not any(word.startswith("debug=") for word in overrides):
         return cfg
+    named = {word.lstrip("+").partition("=")[0] for word in overrides}
+    tops = {name.partition(".")[0] for name in named}
     training = set(configuration.known("train")) - set(configuration.known("eval"))
     kept = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=False))
-    kept["stages"] = {k: v for k, v in kept["stages"].items() if k in ("_target_", "fit_images")}
-    return OmegaConf.create({key: value for key, value in kept.items() if key not in training})
+    own = ("_target_", "fit_images")
+    kept["stages"] = {k: v for k, v in kept["stages"].items() if k in own or f"stages.{k}" in named}
+    return OmegaConf.create({k: v for k, v in kept.items() if k not in training or k in tops})
 
 
 def catalogue_of(config: dict[str, Any]) -> Catalogue | None:

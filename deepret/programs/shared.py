@@ -55,8 +55,8 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
     return found
 
 
-OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "index"})
-"""Settings that the configurations of older runs and checkpoints may lack."""
+OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims"})
+"""Settings that mean nothing where they are left out."""
 
 
 def check_names(cfg: DictConfig, program: str) -> None:

@@ -24,6 +24,7 @@ from deepret.training.plan import learns_regions, plan
 from deepret.training.processes import check_started, first
 from deepret.training.run import Run
 from deepret.training.stages import Training
+from deepret.training.trainer import check_trainer, try_trainer
 
 
 def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -134,10 +135,14 @@ def check_before_work(config: dict[str, Any]) -> None:
     """Refuses what nothing could come of.
 
     Raises:
-        UserError: processes that nobody has started, or stages that learn nothing where something has to be learned.
+        UserError: processes that nobody has started, stages that learn nothing where something has to be learned, or
+            a trainer that Lightning refuses.
     """
+    check_trainer(config["trainer"])
     check_started(config["trainer"])
     plan(config)
+    device_of(config)
+    try_trainer(config["trainer"])
 
 
 def data_of(run: Run) -> Catalogue:

@@ -138,6 +138,32 @@ CASES: dict[str, Case] = {
     "too few classes": ("train", lambda t: ["batch.images=64"], ["batch.images=64", "6"]),
     "dims": ("eval", lambda t: ["dims=400"], ["dims=400", "16"]),
     "projection too large": ("train", lambda t: ["projection.dim=4000"], ["projection.dim=4000", "1280"]),
+    "unknown mapping": ("train", lambda t: ["+los.margin=0.2"], ["los", "'loss'"]),
+    "unknown mapping in eval": ("eval", lambda t: ["+stags.fit_images=3"], ["stags", "'stages'"]),
+    "unknown key of eval's stages": ("eval", lambda t: ["+stages.fitimages=3"], ["stages.fitimages", "'fit_images'"]),
+    "images to fit on": ("eval", lambda t: ["stages.fit_images=abc"], ["stages.fit_images='abc'", "int"]),
+    "unknown device in eval": ("eval", lambda t: ["accelerator=foo"], ["accelerator='foo'", "'cpu'"]),
+    "option null": ("train", lambda t: ["loss=null"], ["loss=null", "triplet"]),
+    "no head": ("train", lambda t: ["~head"], ["head is missing", "head=l2"]),
+    "no index": ("train", lambda t: ["~index"], ["index is missing", "index=torch"]),
+    "no index in eval": ("eval", lambda t: ["~index"], ["index is missing", "index=torch"]),
+    "no loss": ("train", lambda t: ["~loss"], ["loss is missing", "loss=triplet"]),
+    "no seed": ("train", lambda t: ["~seed"], ["seed is missing"]),
+    "empty configuration": (
+        "eval",
+        lambda t: checkpoint(
+            t / "x.ckpt", {"deepret": {"format": 1, "version": "0.1.0", "config": {}}, "state_dict": {}}
+        ),
+        ["x.ckpt", "configuration has no 'input'"],
+    ),
+    "infinite margin": ("train", lambda t: ["loss.margin=inf"], ["loss.margin=inf", "finite"]),
+    "margin nan": ("train", lambda t: ["loss.margin=nan"], ["loss.margin=nan", "finite"]),
+    "infinite rate": ("train", lambda t: ["optimizer.lr=inf"], ["optimizer.lr=inf", "finite"]),
+    "infinite scale": ("eval", lambda t: ["input.scales=[1.0,inf]"], ["input.scales", "finite"]),
+    "unknown strategy": ("train", lambda t: ["trainer.strategy=dpd"], ["trainer.strategy='dpd'", "'ddp'"]),
+    "unknown accelerator": ("train", lambda t: ["trainer.accelerator=cpy"], ["trainer.accelerator='cpy'", "'cpu'"]),
+    "devices of no kind": ("train", lambda t: ["trainer.devices=abc"], ["trainer", "`devices`", "int > 0"]),
+    "no devices": ("train", lambda t: ["trainer.devices=0"], ["trainer.devices=0", "trainer.devices=1"]),
     "oxford5k without files": ("eval", lambda t: ["benchmark=oxford5k", f"benchmark.root={t / 'ox'}"], ["ox"]),
 }
 
@@ -156,6 +182,16 @@ def test_one_message_and_no_traceback(program, tmp_path: Path, monkeypatch: pyte
     assert "Traceback" not in ended.err + ended.out
     for part in wanted:
         assert part in message[0], message[0]
+
+
+EARLY = ("no devices", "unknown strategy", "unknown accelerator", "infinite margin", "no loss", "unknown mapping")
+
+
+@pytest.mark.parametrize("case", EARLY)
+def test_a_bad_setting_leaves_no_run_behind(program, tmp_path: Path, case: str) -> None:
+    name, words, _ = CASES[case]
+    assert program(name, *FAST, *words(tmp_path)).code == 2
+    assert not (tmp_path / "outputs").exists()
 
 
 @pytest.mark.parametrize("name", ["train", "eval"])

@@ -1,0 +1,46 @@
+"""Lightning's trainer, tried before any work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning.accelerators import AcceleratorRegistry
+from pytorch_lightning.strategies import StrategyRegistry
+
+from deepret.config import closest, locate
+from deepret.errors import UserError
+from deepret.training.processes import lightning
+
+
+def check_trainer(node: dict[str, Any]) -> None:
+    """Checks what Lightning looks up by name while a trainer is made, and that there is something to compute on.
+
+    Raises:
+        UserError: a name that Lightning does not have, with the closest one that it has, or no device at all.
+    """
+    known = {
+        "accelerator": {"auto", "gpu", *AcceleratorRegistry.available_accelerators()},
+        "strategy": {"auto", *StrategyRegistry.available_strategies()},
+    }
+    for key, names in known.items():
+        value = node.get(key, "auto")
+        if isinstance(value, str) and value not in names:
+            raise UserError(f"trainer.{key}={value!r}: Lightning has none of this name; {closest(value, names)}")
+    for key in ("devices", "num_nodes"):
+        if node.get(key, 1) in (0, "0", []):
+            raise UserError(f"trainer.{key}={node[key]!r}: nothing computes then; take trainer.{key}=1.")
+
+
+def try_trainer(node: dict[str, Any]) -> None:
+    """Makes the trainer once as the stages will, so that what it refuses is said before anything is rendered.
+
+    Raises:
+        UserError: in Lightning's words.
+    """
+    quiet = {"enable_progress_bar": False, "enable_checkpointing": False, "enable_model_summary": False}
+    settings = {key: value for key, value in {**lightning(node), **quiet}.items() if key != "_target_"}
+    try:
+        locate(node["_target_"])(**settings, logger=False)
+    except (MisconfigurationException, AssertionError, ImportError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"trainer: Lightning refuses it: {' '.join(str(error).split())}") from None

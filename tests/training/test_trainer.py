@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from deepret.errors import UserError
+from deepret.training.trainer import check_trainer, try_trainer
+
+NODE: dict[str, Any] = {
+    "_target_": "pytorch_lightning.Trainer",
+    "accelerator": "cpu",
+    "devices": 1,
+    "strategy": "auto",
+    "enable_progress_bar": True,
+}
+
+
+def test_a_good_trainer_passes() -> None:
+    for strategy in ("auto", "ddp"):
+        check_trainer({**NODE, "strategy": strategy})
+        try_trainer({**NODE, "strategy": strategy})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "mend"),
+    [
+        ("accelerator", "cup", "'cpu'"),
+        ("strategy", "dp", "'ddp'"),
+        ("devices", 0, "devices=1"),
+        ("num_nodes", 0, "num_nodes=1"),
+    ],
+)
+def test_what_lightning_has_not_is_named(key: str, value: object, mend: str) -> None:
+    with pytest.raises(UserError, match=rf"trainer\.{key}=.*{mend}"):
+        check_trainer({**NODE, key: value})
+
+
+def test_what_lightning_refuses_is_one_message() -> None:
+    with pytest.raises(UserError, match="trainer: Lightning refuses it: .*duration") as error:
+        try_trainer({**NODE, "max_time": "soon"})
+    assert "\n" not in str(error.value)
