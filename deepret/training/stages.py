@@ -288,10 +288,11 @@ class Training:
             parts: modules, each with its learning rate as a multiple of the optimiser's.
             steps: of the stage.
         """
-        optimizer = self.config["optimizer"]
         learning = [([p for p in part.parameters() if p.requires_grad], rate) for part, rate in parts]
-        groups = [{"params": found, "lr": optimizer["lr"] * rate} for found, rate in learning if found]
-        made = build(optimizer, params=groups)
+        groups = [{"params": found, "rate": rate} for found, rate in learning if found]
+        made = build(self.config["optimizer"], params=groups)
+        for group in made.param_groups:  # here, so that an optimiser may have its learning rate from wherever it likes
+            group["lr"] *= group.pop("rate", 1.0)
         return made, build(self.config["schedule"], optimizer=made, steps=max(steps, 1))
 
     def val_score(self) -> Callable[[Any], float] | None:

@@ -48,6 +48,15 @@ class Patches(nn.Module):
 
     def forward(self, images):
         return self.layer(images).relu()
+
+
+def plain(params):
+    found = torch.optim.SGD(params, lr=1e-3)
+    made.append(found)
+    return found
+
+
+made = []
 """
 
 
@@ -57,6 +66,7 @@ def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for group, name, text in (
         ("loss", "contrastive", "_target_: outside_parts.Contrastive\nmargin: 0.7\n"),
         ("regions", "halves", "_target_: outside_parts.Halves\n"),
+        ("optimizer", "plain", "_target_: outside_parts.plain\n"),
         ("backbone", "patches", "_target_: outside_parts.Patches\n"),
     ):
         folder = tmp_path / "conf" / group
@@ -84,3 +94,11 @@ def test_parts_from_outside_train_and_are_checked(program, outside: Path) -> Non
     refused = program("train", *flags, *words, "loss.margin=far")
     assert refused.code == 2
     assert "loss.margin='far'" in refused.err
+
+
+def test_an_optimiser_without_a_learning_rate_of_its_own_trains(program, outside: Path) -> None:
+    words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "optimizer=plain", "schedule=constant")
+    ended = program("train", "--config-dir", str(outside), *words, "stages.projection_rate=10.0", "benchmark=none")
+    assert ended.code == 0, ended.err
+    [optimizer] = sys.modules["outside_parts"].made
+    assert [group["lr"] for group in optimizer.param_groups] == pytest.approx([1e-3, 1e-2])

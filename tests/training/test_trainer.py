@@ -37,6 +37,6 @@ def test_what_lightning_has_not_is_named(key: str, value: object, mend: str) -> 
 
 
 def test_what_lightning_refuses_is_one_message() -> None:
-    with pytest.raises(UserError, match="trainer: Lightning refuses it: .*duration") as error:
+    with pytest.raises(UserError, match=r"trainer: Lightning refuses it: .*duration") as error:
         try_trainer({**NODE, "max_time": "soon"})
     assert "\n" not in str(error.value)
