@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -67,8 +68,13 @@ def compose(program: str, overrides: list[str], folders: list[str] | None = None
 
 
 def _compose(program: str, overrides: list[str]) -> DictConfig:
-    with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=program):
-        return hydra_compose(program, overrides=overrides)
+    running = GlobalHydra.instance().hydra  # a sweep's own, which waits meanwhile: there is one at a time
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=program):
+            return hydra_compose(program, overrides=overrides)
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def groups(folders: list[str] | None = None) -> dict[str, list[str]]:

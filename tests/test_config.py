@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from pydantic import Field
 
@@ -155,3 +157,11 @@ def test_a_folder_outside_adds_options(tmp_path: Path) -> None:
         config.compose("train", ["loss=mina"], [str(tmp_path)])
     with pytest.raises(UserError, match="no such folder"):
         config.compose("train", [], [str(tmp_path / "nowhere")])
+
+
+def test_composing_goes_on_within_a_sweep() -> None:
+    with initialize_config_dir(str(config.conf_dir()), version_base="1.3"):
+        running = GlobalHydra.instance().hydra
+        assert config.compose("eval", ["regions=rpn"]).regions.top == 8
+        assert GlobalHydra.instance().hydra is running
+    assert GlobalHydra.instance().hydra is None
