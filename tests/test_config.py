@@ -162,6 +162,6 @@ def test_a_folder_outside_adds_options(tmp_path: Path) -> None:
 def test_composing_goes_on_within_a_sweep() -> None:
     with initialize_config_dir(str(config.conf_dir()), version_base="1.3"):
         running = GlobalHydra.instance().hydra
-        assert config.compose("eval", ["regions=rpn"]).regions.top == 8
+        assert config.compose("eval", ["regions=rpn"]).regions.top == 32
         assert GlobalHydra.instance().hydra is running
     assert GlobalHydra.instance().hydra is None
