@@ -68,7 +68,6 @@ def assert_alike(one: dict, two: dict, tolerance: float = 1e-6) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="with two threads in the one process the proposal stage's losses differ; cause not known yet")
 def test_all_stages_are_those_of_one_process(program, tmp_path: Path, cache: Path, photos: Path) -> None:
     """Without a val split each stage keeps its last weights, so that what the steps made of them is compared."""
     data = ("data=catalogue", f"data.root={photos}", "data.val_share=0", "boxes=response")
