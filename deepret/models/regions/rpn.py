@@ -204,4 +204,5 @@ class RPN(nn.Module):
         return scores, moves
 
     def _anchors(self, maps: Tensor) -> Tensor:
-        return anchor_boxes(maps.shape[2], maps.shape[3], self.scales, self.ratios, maps.device)
+        height, width = maps.shape[2:]
+        return anchor_boxes(height, width, self.scales, self.ratios, maps.device, self.reduce.weight.dtype)

@@ -63,3 +63,16 @@ def test_may_be_made_in_inference_and_used_in_training() -> None:
 @pytest.mark.parametrize("places", [(1, 1), (1, 7), (5, 2)])
 def test_count(places: tuple[int, int]) -> None:
     assert anchor_boxes(*places, SCALES, RATIOS).shape == (places[0] * places[1] * 6, 4)
+
+
+def test_what_is_kept_does_not_depend_on_the_default_of_torch() -> None:
+    before = torch.get_default_dtype()
+    try:
+        torch.set_default_dtype(torch.float64)
+        found = anchor_boxes(5, 23, SCALES, RATIOS)
+    finally:
+        torch.set_default_dtype(before)
+    assert found.dtype == torch.float32
+    exact = anchor_boxes(5, 23, SCALES, RATIOS, None, torch.float64)
+    assert exact.dtype == torch.float64
+    torch.testing.assert_close(found.double(), exact, rtol=1e-6, atol=1e-5)
