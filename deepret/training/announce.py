@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from deepret.config import build
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.models.network import Network
+from deepret.training.distributed import world
+from deepret.training.plan import FIRST, Stage
+from deepret.training.settings import BatchSettings, StageSettings, check_steps
 
 
 def announcement(run: Path, catalogue: Catalogue, config: dict[str, Any]) -> str:
@@ -24,6 +29,49 @@ def announcement(run: Path, catalogue: Catalogue, config: dict[str, Any]) -> str
         f"images: {images}; {classes:,} classes to train on\n"
         f"precision: {config['trainer']['precision']}; evaluation in {config['evaluation_precision']}"
     )
+
+
+class Forecast:
+    """What stages will do, and about how long they take on this machine.
+
+    Args:
+        config: the resolved configuration.
+        catalogue: the photographs.
+        device: where the network will learn.
+    """
+
+    def __init__(self, config: dict[str, Any], catalogue: Catalogue, device: torch.device) -> None:
+        self.config = config
+        self.catalogue = catalogue
+        self.device = device
+        self.batch: BatchSettings = build(config["batch"])
+        self.stages: StageSettings = build(config["stages"])
+
+    def of(self, stage: Stage, network: Network) -> str:
+        """What one stage will do."""
+        if stage.epochs == 0:
+            return "no epochs, so the network stays as it is"
+        if stage.kind == "proposals":
+            return proposals_forecast(network, stage.epochs)
+        return ranking_forecast(network, stage.epochs, self.steps(), self.batch.images, self.speed(network))
+
+    def of_all(self, stages: Sequence[Stage], network: Network) -> str:
+        """How long all stages will take."""
+        epochs = sum(stage.epochs for stage in stages if stage.kind == "ranking")
+        rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
+        maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows)
+        area = (network.input.size / self.batch.size) ** 2
+        mapped = maps * area * world()  # one process makes them
+        return total_forecast(epochs * self.steps() * self.batch.images, mapped, self.speed(network))
+
+    def steps(self) -> int:
+        """Batches an epoch of ranking."""
+        return check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
+
+    def speed(self, network: Network) -> float:
+        """Training images a second, over all processes."""
+        precision = str(self.config["trainer"]["precision"])
+        return world() * images_per_second(network.to(self.device), self.batch.size, precision)
 
 
 def ranking_forecast(network: Network, epochs: int, steps: int, images: int, speed: float) -> str:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import TQDMProgressBar
-from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
-from torch import nn
 
 from deepret.benchmarks.split import Split
 from deepret.config import build
@@ -24,19 +20,21 @@ from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
-from deepret.training.announce import images_per_second, proposals_forecast, ranking_forecast, total_forecast
+from deepret.training.announce import Forecast
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
 from deepret.training.distributed import rank, world
 from deepret.training.joint import BoxBatches, box_loader
+from deepret.training.learning import optimiser, ranking_rates
 from deepret.training.map_cache import Cached, ShapeBatches, cache_maps
 from deepret.training.plan import FIRST, Stage
-from deepret.training.processes import first, lightning
+from deepret.training.processes import first
 from deepret.training.proposals import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 from deepret.training.together import Together
+from deepret.training.trainer import stage_trainer
 
 MAPS_A_BATCH = 4
 """Small batches are many steps: two thirds of the epochs find as many boxes as with 8."""
@@ -60,6 +58,7 @@ class Training:
         self.stages: StageSettings = build(self.config["stages"])
         self.batch: BatchSettings = build(self.config["batch"])
         self.logs = build(self.config["logger"])
+        self.forecast = Forecast(self.config, catalogue, device)
         self.rankings: dict[str, Path] = {}
         self.known_boxes: list[list[Box]] | None = None
 
@@ -95,7 +94,7 @@ class Training:
         self.run.save()
         self.logs.open(self.run.folder, self.config, run_id)
         if len(stages) > 1 and not self.run.state["stages"] and rank() == 0:
-            print(f"\n{self.total(stages, start)}", flush=True)
+            print(f"\n{self.forecast.of_all(stages, start)}", flush=True)
         best, previous = Path(), None
         for stage in stages:
             folder = self.run.stage(stage.name)
@@ -106,7 +105,7 @@ class Training:
             if not self.run.finished(stage.name):
                 began = time.perf_counter()
                 if rank() == 0:
-                    print(f"\n{stage.name}: {self.forecast(stage, network)}", flush=True)
+                    print(f"\n{stage.name}: {self.forecast.of(stage, network)}", flush=True)
                 if stage.epochs == 0:
                     score = None
                     first(lambda: checkpoints.save_network(network, {**self.about(stage), "epoch": 0}, best))  # noqa: B023
@@ -138,7 +137,9 @@ class Training:
             network,
             loss,
             miner,
-            lambda m: self.optimiser(self.rated(m, stage.rate), steps * stage.epochs),
+            lambda m: optimiser(
+                config, ranking_rates(m, stage.rate, self.stages.projection_rate), steps * stage.epochs
+            ),
             self.about(stage),
             config["seed"],
         )
@@ -202,7 +203,7 @@ class Training:
         batches = ShapeBatches([m.shape for m in train.maps], MAPS_A_BATCH, seed, limit)
         module = Proposals(
             network,
-            lambda rpn: self.optimiser([(rpn, self.stages.proposals_rate)], len(batches) * stage.epochs),
+            lambda rpn: optimiser(config, [(rpn, self.stages.proposals_rate)], len(batches) * stage.epochs),
             self.about(stage),
             seed,
         )
@@ -247,24 +248,10 @@ class Training:
         state = folder / "state.ckpt"
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
         callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch()]
-        node = {**lightning(self.config["trainer"], alone=alone), "max_epochs": stage.epochs}
-        node["limit_train_batches"] = steps  # a share would shorten the epoch a second time
-        node["enable_progress_bar"] = node["enable_progress_bar"] and sys.stderr.isatty()
-        if node["enable_progress_bar"]:
-            callbacks.append(TQDMProgressBar(refresh_rate=1, leave=True))
-        made: pl.Trainer = build(
-            node,
-            logger=self.logs.loggers(self.run.folder, stage.name, epoch),
-            callbacks=callbacks,
-            default_root_dir=str(folder),
-            use_distributed_sampler=False,  # it would tear P × K batches apart
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            num_sanity_val_steps=0,
-            log_every_n_steps=1,
-            plugins=[checkpoints.AtomicIO(), *([LightningEnvironment()] if alone else [])],
+        logger = self.logs.loggers(self.run.folder, stage.name, epoch)
+        return stage_trainer(
+            self.config["trainer"], stage.epochs, steps, callbacks, alone, logger=logger, default_root_dir=str(folder)
         )
-        return made
 
     def averages(self, stage: Stage) -> list[pl.Callback]:
         """The moving average of the weights, where it is asked for."""
@@ -273,27 +260,6 @@ class Training:
         from deepret.training.ema import MovingAverage
 
         return [MovingAverage(self.config["ema"])]
-
-    def rated(self, module: nn.Module, rate: float) -> list[tuple[nn.Module, float]]:
-        """What learns to rank, part by part, each with its learning rate as a multiple of the optimiser's."""
-        ranking = cast(Ranking, module)
-        fast = {"projection": self.stages.projection_rate}
-        parts = [(part, rate * fast.get(name, 1.0)) for name, part in ranking.network.named_children()]
-        return [*parts, (ranking.loss, rate)]
-
-    def optimiser(self, parts: list[tuple[nn.Module, float]], steps: int) -> tuple[torch.optim.Optimizer, Any]:
-        """The optimiser over what may learn, and its schedule.
-
-        Args:
-            parts: modules, each with its learning rate as a multiple of the optimiser's.
-            steps: of the stage.
-        """
-        learning = [([p for p in part.parameters() if p.requires_grad], rate) for part, rate in parts]
-        groups = [{"params": found, "rate": rate} for found, rate in learning if found]
-        made = build(self.config["optimizer"], params=groups)
-        for group in made.param_groups:  # here, so that an optimiser may have its learning rate from wherever it likes
-            group["lr"] *= group.pop("rate", 1.0)
-        return made, build(self.config["schedule"], optimizer=made, steps=max(steps, 1))
 
     def val_score(self) -> Callable[[Any], float] | None:
         """Scores a module's network on the val split; None where there is no val split."""
@@ -329,27 +295,3 @@ class Training:
         """What a stage's checkpoint says of itself: the first stage's network is a network of its own."""
         own = {"regions": self.config["first_regions"]} if stage.first_regions else {}
         return checkpoints.header({**self.config, **own}, stage.name, None)
-
-    def forecast(self, stage: Stage, network: Network) -> str:
-        """What a stage will do."""
-        if stage.epochs == 0:
-            return "no epochs, so the network stays as it is"
-        if stage.kind == "proposals":
-            return proposals_forecast(network, stage.epochs)
-        steps = check_steps(self.stages, stage.name, self.config["trainer"].get("limit_train_batches"))
-        return ranking_forecast(network, stage.epochs, steps, self.batch.images, self.speed(network))
-
-    def total(self, stages: Sequence[Stage], network: Network) -> str:
-        """How long all stages will take."""
-        steps = check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
-        epochs = sum(stage.epochs for stage in stages if stage.kind == "ranking")
-        rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
-        maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows)
-        area = (network.input.size / self.batch.size) ** 2
-        mapped = maps * area * world()  # one process makes them
-        return total_forecast(epochs * steps * self.batch.images, mapped, self.speed(network))
-
-    def speed(self, network: Network) -> float:
-        """Training images a second, over all processes."""
-        precision = str(self.config["trainer"]["precision"])
-        return world() * images_per_second(network.to(self.device), self.batch.size, precision)

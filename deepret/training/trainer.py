@@ -1,15 +1,20 @@
-"""Lightning's trainer, tried before any work."""
+"""Lightning's trainer: tried before any work, made for each stage."""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
+import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.accelerators import AcceleratorRegistry
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from pytorch_lightning.strategies import StrategyRegistry
 
-from deepret.config import closest, locate
+from deepret.config import build, closest, locate
 from deepret.errors import UserError
+from deepret.training.checkpoint import AtomicIO
 from deepret.training.processes import lightning
 
 
@@ -44,3 +49,34 @@ def try_trainer(node: dict[str, Any]) -> None:
         locate(node["_target_"])(**settings, logger=False)
     except (MisconfigurationException, AssertionError, ImportError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"trainer: Lightning refuses it: {' '.join(str(error).split())}") from None
+
+
+def stage_trainer(
+    node: dict[str, Any], epochs: int, steps: int, callbacks: list[pl.Callback], alone: bool, **where: Any
+) -> pl.Trainer:
+    """The trainer of one stage.
+
+    Args:
+        node: the configuration's ``trainer``.
+        epochs: of the stage.
+        steps: batches an epoch, with ``trainer.limit_train_batches`` taken off already.
+        callbacks: in the order in which they are called.
+        alone: whether one process trains while the others wait.
+        where: its logger and its folder.
+    """
+    node = {**lightning(node, alone=alone), "max_epochs": epochs}
+    node["limit_train_batches"] = steps  # a share would shorten the epoch a second time
+    node["enable_progress_bar"] = node["enable_progress_bar"] and sys.stderr.isatty()
+    bars: list[pl.Callback] = [TQDMProgressBar(refresh_rate=1, leave=True)] if node["enable_progress_bar"] else []
+    made: pl.Trainer = build(
+        node,
+        callbacks=[*callbacks, *bars],
+        use_distributed_sampler=False,  # it would tear P × K batches apart
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        log_every_n_steps=1,
+        plugins=[AtomicIO(), *([LightningEnvironment()] if alone else [])],
+        **where,
+    )
+    return made

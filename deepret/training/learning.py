@@ -1,0 +1,43 @@
+"""The optimiser of a stage: what learns, and each part at its own rate."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from deepret.config import build
+from deepret.training.ranking import Ranking
+
+Rates = list[tuple[nn.Module, float]]
+"""Modules, each with its learning rate as a multiple of the optimiser's."""
+
+
+def ranking_rates(module: nn.Module, rate: float, projection_rate: float) -> Rates:
+    """What learns to rank, part by part: the network's parts and the loss.
+
+    Args:
+        module: a ``Ranking``.
+        rate: of all, as a multiple of the optimiser's.
+        projection_rate: of the projection, as a multiple of that.
+    """
+    ranking = cast(Ranking, module)
+    fast = {"projection": projection_rate}
+    parts = [(part, rate * fast.get(name, 1.0)) for name, part in ranking.network.named_children()]
+    return [*parts, (ranking.loss, rate)]
+
+
+def optimiser(config: dict[str, Any], rates: Rates, steps: int) -> tuple[torch.optim.Optimizer, Any]:
+    """The configuration's optimiser over what may learn, and its schedule.
+
+    Args:
+        config: with ``optimizer`` and ``schedule``.
+        rates: what learns, if it may, and how fast.
+        steps: of the stage.
+    """
+    learning = [([p for p in part.parameters() if p.requires_grad], rate) for part, rate in rates]
+    made = build(config["optimizer"], params=[{"params": found, "rate": rate} for found, rate in learning if found])
+    for group in made.param_groups:  # here, so that an optimiser may have its learning rate from wherever it likes
+        group["lr"] *= group.pop("rate", 1.0)
+    return made, build(config["schedule"], optimizer=made, steps=max(steps, 1))
