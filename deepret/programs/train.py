@@ -86,9 +86,7 @@ def trained(run: Run, start: float) -> dict[str, Any]:
             pictures(run, training, network, results)
     else:
         values = {"mAP": None, "benchmark": None, **values}
-        print(
-            "there is no test split, so nothing is scored: give some classes split=test, or run eval with a benchmark."
-        )
+        print(f"benchmark=none: nothing is scored; eval.py checkpoint={best} benchmark=split scores it on other data.")
     values["seconds"] = round(time.perf_counter() - start, 1)
     training.logs.summary({k: v for k, v in values.items() if isinstance(v, int | float | str)})
     training.logs.close()
