@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from deepret.errors import UserError
+from deepret.programs.memory import keep_memory
 
 # Threads that wait for work sleep: workers that decode, and other people's programs, need the core meanwhile.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -36,6 +37,7 @@ def main(program: str | None = None) -> None:
             sys.exit(0 if words[:1] == ["--help"] else 2)
         program, words = words[0], words[1:]
     words = [_at_home(word) for word in words]
+    keep_memory()
     several = _several()
     if several is not None:
         several.join()
