@@ -55,6 +55,26 @@ def trained(run: Run, start: float) -> dict[str, Any]:
     catalogue: Catalogue = first(lambda: data_of(run))
     training = Training(run, catalogue, device)
     training.check()
+    try:
+        values = learn_and_score(training, catalogue)
+    finally:
+        training.logs.close()
+    values["seconds"] = round(time.perf_counter() - start, 1)
+    run.state.update(status="finished")
+    run.save()
+    if rank() == 0:
+        write_bytes(run.folder / "result.json", json.dumps(values, indent=2).encode())
+    last_line(values)
+    return values
+
+
+def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
+    """All stages of a training that are not finished, with the scores before and after.
+
+    Raises:
+        KeyboardInterrupt: the user stopped it; it says how to go on.
+    """
+    run, config, device = training.run, training.config, training.device
     scored = is_scored(catalogue, config)
     print(announcement(run.folder, catalogue, config), flush=True)
     regions = config["first_regions"] if learns_regions(config) else config["regions"]
@@ -87,14 +107,7 @@ def trained(run: Run, start: float) -> dict[str, Any]:
     else:
         values = {"mAP": None, "benchmark": None, **values}
         print(f"benchmark=none: nothing is scored; eval.py checkpoint={best} benchmark=split scores it on other data.")
-    values["seconds"] = round(time.perf_counter() - start, 1)
     training.logs.summary({k: v for k, v in values.items() if isinstance(v, int | float | str)})
-    training.logs.close()
-    run.state.update(status="finished")
-    run.save()
-    if rank() == 0:
-        write_bytes(run.folder / "result.json", json.dumps(values, indent=2).encode())
-    last_line(values)
     return values
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import shutil
 import warnings
 from collections.abc import Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
@@ -88,6 +90,9 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 class Logs:
     """Makes the loggers of a run.
 
+    An offline run of W&B cannot be gone on with: of two files with one name, the later one to be sent takes the place
+    of the first. So a run that was cut off writes its figures again from ``metrics.csv``, into one file that holds all.
+
     Args:
         wandb: ``offline`` writes a W&B run that ``wandb sync`` sends later, without a key; ``online`` sends at once;
             ``disabled`` leaves W&B out.
@@ -108,6 +113,7 @@ class Logs:
         self.group = group
         self.tags = list(tags)
         self._wandb: WandbLogger | None = None
+        self._past: Path | None = None
 
     @rank_zero_only
     def open(self, folder: Path, config: dict[str, Any], run_id: str) -> None:
@@ -117,7 +123,11 @@ class Logs:
         try:
             import wandb
 
-            wandb.setup(wandb.Settings(silent=True, console="off"))
+            if self.mode == "offline":
+                self._past = folder / "metrics.csv"
+                for part in folder.glob(f"wandb/offline-run-*-{run_id}"):
+                    shutil.rmtree(part)
+            wandb.setup(wandb.Settings(silent=True, console="off", mode=self.mode))
             self._wandb = WandbLogger(
                 name=folder.name,
                 id=run_id,
@@ -128,11 +138,11 @@ class Logs:
                 offline=self.mode == "offline",
                 resume="allow",
                 config=config,
-                settings=wandb.Settings(silent=True, console="off", init_timeout=30),
+                settings=wandb.Settings(silent=True, console="off", init_timeout=30, mode=self.mode),
             )
             _ = self._wandb.experiment
         except Exception as error:  # a log is never worth a training
-            warnings.warn(f"W&B is left out: {error}. The figures are in {folder / 'metrics.csv'}.", stacklevel=2)
+            warnings.warn(f"W&B is left out: {error}. The figures are in {folder / 'metrics.csv'}.", stacklevel=1)
             self._wandb = None
 
     def loggers(self, folder: Path, stage: str, epoch: int = 0) -> list[Logger]:
@@ -140,7 +150,21 @@ class Logs:
         csv_log = CSVLog(folder / "metrics.csv", stage, epoch)
         if self._wandb is None:
             return [csv_log]
+        self._write_again()
         return [csv_log, WandbLogger(experiment=self._wandb.experiment, prefix=stage)]
+
+    def _write_again(self) -> None:
+        """Writes what the run has logged before it was cut off, once what is done again is out of the CSV file."""
+        past, self._past = self._past, None
+        if self._wandb is None or past is None:
+            return
+        for (stage, epoch, step), rows in groupby(
+            read_csv(past), lambda row: (row["stage"], row["epoch"], row["step"])
+        ):
+            figures = {row["name"]: float(row["value"]) for row in rows}
+            WandbLogger(experiment=self._wandb.experiment, prefix=stage).log_metrics(
+                {**figures, "epoch": int(epoch)}, int(step)
+            )
 
     def picture(self, name: str, path: Path) -> None:
         """Sends a picture to W&B, where it is on."""
@@ -150,6 +174,7 @@ class Logs:
     def summary(self, values: Mapping[str, Any]) -> None:
         """Keeps the last word of a run in W&B, where it is on."""
         if self._wandb is not None:
+            self._write_again()
             self._wandb.experiment.summary.update(dict(values))
 
     def close(self) -> None:

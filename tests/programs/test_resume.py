@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 import torch
+from wandb_file import history, run_id
 
 from deepret.training.callbacks import Watch
+from deepret.training.logs import read_csv
 from deepret.training.proposals import Proposals
 from deepret.training.run import Run
 from deepret.training.stages import Training
@@ -137,7 +139,7 @@ def test_a_run_cut_off_as_a_stage_begins_starts_it_from_the_same_numbers(
 @pytest.mark.parametrize("seed", range(4))
 def test_killed_anywhere(tmp_path: Path, cache: Path, seed: int) -> None:
     """Three kills at random steps of a run of 6 · 4 + 3 · 8 + 6 · 2 steps, with W&B on."""
-    words = ("stages.steps=6", "stages.ranking=4", "stages.proposals=3", "stages.refinement=2", "logger=offline")
+    words = ("stages.steps=6", "stages.ranking=4", "stages.proposals=3", "stages.refinement=2", "logger.wandb=offline")
     killed_and_resumed(tmp_path, cache, words, sorted(random.Random(seed).sample(range(1, 58), 3)))
 
 
@@ -173,3 +175,24 @@ def test_a_stage_that_ended_early_ends_where_it_did(
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert figures(Path(ended.json["run"])) == figures(Path(alone["run"]))
     assert len({row[1] for row in figures(Path(alone["run"]))}) == stop
+
+
+@pytest.mark.slow
+def test_wandb_goes_on_with_the_run(program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ("debug=fast", "trainer=cpu", "regions=grid", "logger.wandb=offline", "stages.ranking=3")
+
+    def cut(self: Watch, trainer: Any, module: Any) -> None:
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "on_train_epoch_end", cut)
+        assert program("train", *words).code == 130
+    ended = program("train", *words, "resume=last")
+    assert ended.code == 0, ended.err
+    run = Path(ended.json["run"])
+    (file,) = run.glob("wandb/offline-run-*/*.wandb")
+    assert run_id(file) == json.loads((run / "run.json").read_text())["wandb"]
+    logged = [float(row["value"]) for row in read_csv(run / "metrics.csv") if row["name"] == "loss"]
+    assert len(logged) == 6
+    assert [row["1-ranking-loss"] for row in history(file) if "1-ranking-loss" in row] == pytest.approx(logged)
