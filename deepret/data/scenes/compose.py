@@ -72,7 +72,7 @@ def take(
         azimuth=azimuth,
         elevation=elevation,
         distance=float(rng.uniform(1.1, 2.6)),
-        share=float(rng.uniform(0.46, 0.98)),
+        share=float(rng.uniform(0.49, 0.98)),
         place=(float(rng.uniform(-0.06, 1.06)), float(np.clip(rng.normal(0.62, 0.3), -0.02, 1.04))),
         roll=float(rng.normal(0, 1.8)),
         size=shape,

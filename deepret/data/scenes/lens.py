@@ -12,7 +12,7 @@ from deepret.data.scenes.light import Light
 def develop(picture: Array, light: Light, size: tuple[int, int], rng: np.random.Generator) -> Array:
     """A linear picture (H, W, 3) → (h, w, 3) uint8 of ``size`` = (w, h), as some camera would give it."""
     level = float(np.mean(np.minimum(picture, 2.0)))
-    aim = {"night": 0.18, "dusk": 0.26}.get(light.hour, 0.34)
+    aim = {"night": 0.22, "dusk": 0.32}.get(light.hour, 0.34)
     # a camera meets its aim halfway: dark scenes stay darker than bright ones
     gain = (aim / max(level, 1e-3)) ** 0.75 * rng.lognormal(0, 0.22)
     warm, green = rng.normal(0, 0.07), rng.normal(0, 0.02)
@@ -21,7 +21,7 @@ def develop(picture: Array, light: Light, size: tuple[int, int], rng: np.random.
     picture = (
         np.sqrt(picture / (1 + 0.28 * picture * picture)) if rng.random() < 0.8 else np.sqrt(np.minimum(picture, 1))
     )
-    blur = float(rng.choice([0.0, 0.5, 0.8, 1.2], p=(0.5, 0.3, 0.14, 0.06)))
+    blur = float(rng.choice([0.0, 0.5, 0.8, 1.2], p=(0.6, 0.3, 0.1, 0.0)))
     if blur:
         picture = cv2.GaussianBlur(picture, (0, 0), blur * picture.shape[1] / size[0] * 0.6)
     image = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
@@ -40,7 +40,7 @@ def develop(picture: Array, light: Light, size: tuple[int, int], rng: np.random.
     x, y = np.linspace(-1, 1, width)[None, :], np.linspace(-1, 1, height)[:, None]
     image = image * (1 - rng.uniform(0, 0.22) * (x**2 + y**2) / 2).astype(np.float32)[..., None]
     image = image + rng.standard_normal(image.shape, np.float32) * np.float32(
-        rng.uniform(0.003, 0.018 if light.hour in ("night", "dusk") else 0.010)
+        rng.uniform(0.003, 0.010 if light.hour in ("night", "dusk") else 0.008)
     )
     finished: Array = np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
     return finished

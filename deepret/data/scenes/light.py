@@ -19,7 +19,7 @@ _SUN: dict[Hour, tuple[float, float, float]] = {
     "day": (1.75, 1.62, 1.42),
     "overcast": (0.16, 0.16, 0.17),
     "golden": (1.95, 1.32, 0.74),
-    "dusk": (0.50, 0.32, 0.26),
+    "dusk": (0.80, 0.52, 0.40),
     "night": (0.62, 0.47, 0.30),
 }
 _SKY: dict[Hour, tuple[float, float, float]] = {
@@ -61,7 +61,7 @@ def draw_light(rng: np.random.Generator) -> Light:
     strength = rng.uniform(0.8, 1.15)
     warm = rng.normal(0, 0.05)
     tint = np.array([1 + warm, 1.0, 1 - warm])
-    lamps = {"day": 0.0, "overcast": 0.03, "golden": 0.06, "dusk": 0.4, "night": 0.55}[hour] * rng.uniform(0.5, 1.3)
+    lamps = {"day": 0.0, "overcast": 0.03, "golden": 0.06, "dusk": 0.2, "night": 0.4}[hour] * rng.uniform(0.5, 1.3)
     return Light(hour, direction, np.array(_SUN[hour]) * strength * tint, np.array(_SKY[hour]) * tint, float(lamps))
 
 

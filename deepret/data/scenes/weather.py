@@ -44,7 +44,7 @@ def settle(buffers: Buffers, mesh: Mesh, weather: Weather, rng: np.random.Genera
         buffers.colour[ground, :3] = (buffers.colour[ground, :3] * 0.62).astype(np.uint8)
         return
     rows, columns = up.shape
-    lies = (up + 0.45 * fractal(rows, columns, 20, rng, 4) > rng.uniform(0.3, 0.6)) & (buffers.face >= 0)
+    lies = (up + 0.45 * fractal(rows, columns, 20, rng, 4) > rng.uniform(0.55, 0.8)) & (buffers.face >= 0)
     buffers.colour[lies, :3] = (0.12 * buffers.colour[lies, :3] + 0.88 * np.array((232, 236, 242))).astype(np.uint8)
     buffers.colour[lies, 3] = 0
 
@@ -77,7 +77,7 @@ def fall(picture: Array, weather: Weather, light: Light, rng: np.random.Generato
                 cv2.LINE_AA,
             )
     else:
-        for _ in range(int(rng.uniform(80, 300))):
+        for _ in range(int(rng.uniform(60, 160))):
             radius = int(rng.choice([1, 1, 1, 2, 2, 3]) * rows / 420 + 0.5)
             cv2.circle(
                 layer,

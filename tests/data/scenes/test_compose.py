@@ -125,7 +125,7 @@ def test_views_within_40_degrees_match() -> None:
                     near.append(inliers(shot(number, i).image, shot(number, j).image))
         other.append(inliers(shot(number, 0).image, shot((number + 1) % CLASSES, 0).image))
     assert np.median(near) >= 30
-    assert np.mean(np.array(near) >= 30) >= 0.6
+    assert np.mean(np.array(near) >= 30) >= 0.85
     assert max(other) < 20
 
 
