@@ -68,7 +68,7 @@ def _several() -> Any:
     """What several processes of torchrun's have in common; None where this is the only one, which waits for nothing."""
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return None
-    from deepret.training import processes
+    from deepret.distributed import processes
 
     return processes if processes.several_started() else None
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from deepret.models.backbones import Lite0
+from deepret.models.backbone.lite0 import Lite0
 from deepret.models.pooling.max import Max
 from deepret.models.regions.grid import Grid
 from deepret.models.types import Regions

@@ -22,7 +22,7 @@ from deepret.data.photo import Photo, open_photo, upright_size
 from deepret.errors import UserError
 
 if TYPE_CHECKING:
-    from deepret.models.inputs import Input
+    from deepret.models.input.base import Input
 
 T = TypeVar("T", covariant=True)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepret.errors import UserError
-from deepret.models.inputs import Input
+from deepret.models.input.base import Input
 from deepret.models.types import Codes, Regions
 
 

@@ -13,6 +13,8 @@ from deepret import config as configuration
 from deepret.benchmarks.result import Result
 from deepret.config import build, locate
 from deepret.data.catalogue import Catalogue
+from deepret.distributed.processes import first
+from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
@@ -32,9 +34,7 @@ from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_table
 from deepret.search.reduced import reduce_codes
 from deepret.training import checkpoint as checkpoints
-from deepret.training.distributed import rank
 from deepret.training.fit import fitting_rows
-from deepret.training.processes import first
 
 
 def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | None = None) -> dict[str, Any]:

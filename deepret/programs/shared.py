@@ -17,17 +17,17 @@ from deepret.benchmarks.result import Result
 from deepret.benchmarks.searched import Index
 from deepret.config import build
 from deepret.data.catalogue import Catalogue
+from deepret.distributed.describe import Together
+from deepret.distributed.processes import first
+from deepret.distributed.ranks import world
 from deepret.errors import UserError
 from deepret.models.build import build_network
 from deepret.models.network import Network
 from deepret.search.describe import Describer
 from deepret.search.exact import ExactIndex
-from deepret.training.distributed import world
 from deepret.training.fit import fit_projection
 from deepret.training.precision import choose_precision
-from deepret.training.processes import first
 from deepret.training.settings import PROGRAM
-from deepret.training.together import Together
 
 
 def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:

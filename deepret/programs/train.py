@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from deepret.benchmarks.result import Result
 from deepret.config import build
 from deepret.data.catalogue import Catalogue
+from deepret.distributed.processes import check_started, first
+from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.models.network import Network
 from deepret.programs.shared import device_of, evaluate_network, first_network, last_line, prepare, quiet, threads
@@ -19,9 +21,7 @@ from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_table
 from deepret.training.announce import announcement
 from deepret.training.checkpoint import write_bytes
-from deepret.training.distributed import rank
 from deepret.training.plan import learns_regions, plan
-from deepret.training.processes import check_started, first
 from deepret.training.run import Run
 from deepret.training.stages import Training
 from deepret.training.trainer import check_trainer, try_trainer

@@ -22,8 +22,8 @@ from deepret.models.regions.rpn import RPN
 from deepret.reports.command import command
 from deepret.reports.table import table
 from deepret.training import checkpoint as checkpoints
-from deepret.training.map_cache import cache_maps
-from deepret.training.proposals import proposals_of
+from deepret.training.proposals.map_cache import cache_maps
+from deepret.training.proposals.stage import proposals_of
 
 STEPS = (8, 16, 32, 64, 128)
 """Numbers of boxes for which the table has a line, besides the one that is asked for."""

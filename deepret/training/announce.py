@@ -12,8 +12,8 @@ import torch
 
 from deepret.config import build
 from deepret.data.catalogue import SPLITS, Catalogue
+from deepret.distributed.ranks import world
 from deepret.models.network import Network
-from deepret.training.distributed import world
 from deepret.training.plan import FIRST, Stage
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 

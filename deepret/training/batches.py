@@ -10,9 +10,9 @@ from torch import Tensor
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.sampler import Draw, PKBatches, TripletBatches
+from deepret.distributed.processes import first
 from deepret.errors import UserError
 from deepret.search.describe import Describer
-from deepret.training.processes import first
 from deepret.training.settings import BatchSettings
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from deepret.data.loading import Batch
+from deepret.distributed.ranks import gather
 from deepret.losses.triplet import squared_distances
 from deepret.models.network import Network
-from deepret.training.distributed import gather
-from deepret.training.joint import BoxBatch, joint_losses
+from deepret.training.proposals.joint import BoxBatch, joint_losses
 
 Steps = Callable[[nn.Module], tuple[torch.optim.Optimizer, Any]]
 """Makes the optimiser and the schedule of a module's parameters."""

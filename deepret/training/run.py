@@ -10,9 +10,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.training.checkpoint import write_bytes
-from deepret.training.distributed import rank
 from deepret.training.lock import hold, let_go
 
 

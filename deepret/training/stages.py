@@ -15,6 +15,9 @@ from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.data.loading import train_loader
 from deepret.data.photo import Box
+from deepret.distributed.describe import Together
+from deepret.distributed.processes import first
+from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
@@ -23,17 +26,14 @@ from deepret.training import checkpoint as checkpoints
 from deepret.training.announce import Forecast
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
-from deepret.training.distributed import rank, world
-from deepret.training.joint import BoxBatches, box_loader
 from deepret.training.learning import optimiser, ranking_rates
-from deepret.training.map_cache import Cached, ShapeBatches, cache_maps
 from deepret.training.plan import FIRST, Stage
-from deepret.training.processes import first
-from deepret.training.proposals import Proposals, map_loader, recall_on
+from deepret.training.proposals.joint import BoxBatches, box_loader
+from deepret.training.proposals.map_cache import Cached, ShapeBatches, cache_maps
+from deepret.training.proposals.stage import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
-from deepret.training.together import Together
 from deepret.training.trainer import stage_trainer
 
 MAPS_A_BATCH = 4

@@ -13,9 +13,9 @@ from pytorch_lightning.plugins.environments import LightningEnvironment  # type:
 from pytorch_lightning.strategies import StrategyRegistry
 
 from deepret.config import build, closest, locate
+from deepret.distributed.processes import lightning
 from deepret.errors import UserError
 from deepret.training.checkpoint import AtomicIO
-from deepret.training.processes import lightning
 
 
 def check_trainer(node: dict[str, Any]) -> None:

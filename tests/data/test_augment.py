@@ -25,7 +25,8 @@ from deepret.data.augment import (
     without_colour,
 )
 from deepret.data.photo import Photo
-from deepret.models.inputs import Longer, Square
+from deepret.models.input.longer import Longer
+from deepret.models.input.square import Square
 
 NOTHING = {
     **{"crop_area": 1.0, "zoom": 1.0, "flip": 0.0, "colour": 0.0, "grey": 0.0, "blur": 0.0},

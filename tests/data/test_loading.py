@@ -20,7 +20,8 @@ from deepret.data.loading import Batch, in_parts, photo_loader, train_loader
 from deepret.data.photo import Photo
 from deepret.data.sampler import Draw, PKBatches
 from deepret.errors import UserError
-from deepret.models.inputs import Longer, Square
+from deepret.models.input.longer import Longer
+from deepret.models.input.square import Square
 
 SIZES = [(64, 48), (48, 64), (64, 64), (64, 48), (100, 60), (64, 48), (48, 64)]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from deepret.models.backbones import Lite0
+from deepret.models.backbone.lite0 import Lite0
 
 
 @pytest.fixture(autouse=True, scope="package")

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from deepret.errors import UserError
 from deepret.models.aggregation.sum import Sum
-from deepret.models.backbones import Lite0
-from deepret.models.heads.l2 import L2
-from deepret.models.inputs import Longer
+from deepret.models.backbone.lite0 import Lite0
+from deepret.models.head.l2 import L2
+from deepret.models.input.longer import Longer
 from deepret.models.network import Network
 from deepret.models.pooling.max import Max
 from deepret.models.projection.none import NoProjection

@@ -19,7 +19,7 @@ from wandb_file import history, run_id
 
 from deepret.training.callbacks import Watch
 from deepret.training.logs import read_csv
-from deepret.training.proposals import Proposals
+from deepret.training.proposals.stage import Proposals
 from deepret.training.run import Run
 from deepret.training.stages import Training
 

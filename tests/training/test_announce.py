@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from deepret.models.aggregation.sum import Sum
-from deepret.models.heads.l2 import L2
-from deepret.models.inputs import Longer
+from deepret.models.head.l2 import L2
+from deepret.models.input.longer import Longer
 from deepret.models.network import Network
 from deepret.models.pooling.max import Max
 from deepret.models.projection.none import NoProjection

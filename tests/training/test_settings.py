@@ -8,7 +8,7 @@ import pytest
 
 from deepret.__main__ import main
 from deepret.errors import UserError
-from deepret.training.map_cache import ShapeBatches
+from deepret.training.proposals.map_cache import ShapeBatches
 from deepret.training.settings import StageSettings, capped, check_steps
 
 STAGES = StageSettings(steps=12, ranking=1, proposals=1, refinement=1)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepret.errors import UserError
-from deepret.training.map_file import MapFile
+from deepret.training.proposals.map_file import MapFile
 
 SIDES = st.integers(1, 6)
 

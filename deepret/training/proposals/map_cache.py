@@ -18,10 +18,10 @@ from deepret.data.catalogue import Catalogue
 from deepret.data.loading import Batch, Loader, in_parts
 from deepret.data.photo import Box, open_photo
 from deepret.data.sampler import Draw
-from deepret.models.inputs import Input
+from deepret.models.input.base import Input
 from deepret.models.network import Network
 from deepret.search.describe import evaluating
-from deepret.training.map_file import MapFile
+from deepret.training.proposals.map_file import MapFile
 from deepret.training.settings import capped
 
 VISIBLE = 0.5

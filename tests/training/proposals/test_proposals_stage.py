@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from deepret.benchmarks.proposals import recall
 from deepret.data.sampler import Draw
 from deepret.models.aggregation.sum import Sum
-from deepret.models.heads.l2 import L2
-from deepret.models.inputs import Longer
+from deepret.models.head.l2 import L2
+from deepret.models.input.longer import Longer
 from deepret.models.network import Network
 from deepret.models.pooling.max import Max
 from deepret.models.projection.none import NoProjection
 from deepret.models.regions.rpn import RPN
 from deepret.models.weighting.uniform import Uniform
-from deepret.training.map_cache import Cached, ShapeBatches
 from deepret.training.optimizers import adamw
-from deepret.training.proposals import Proposals, map_loader, proposals_of, recall_on, stacked
+from deepret.training.proposals.map_cache import Cached, ShapeBatches
+from deepret.training.proposals.stage import Proposals, map_loader, proposals_of, recall_on, stacked
 from deepret.training.schedule import cosine
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*does not have many workers", "ignore:.*LeafSpec.*is deprecated")

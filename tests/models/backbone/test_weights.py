@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from deepret.errors import UserError
-from deepret.models.weights import fit_weights, read_weights
+from deepret.models.backbone.weights import fit_weights, read_weights
 
 
 class Trap:

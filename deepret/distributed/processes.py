@@ -14,8 +14,8 @@ from typing import Any, NoReturn, TypeVar
 import torch
 import torch.distributed as dist
 
+from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
-from deepret.training.distributed import rank, world
 
 T = TypeVar("T")
 

@@ -15,14 +15,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from deepret.data.photo import Photo
+from deepret.distributed import processes
+from deepret.distributed.describe import Together
+from deepret.distributed.processes import check_started, everyones, first, lightning
+from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
-from deepret.models.inputs import Longer
+from deepret.models.input.longer import Longer
 from deepret.models.types import Codes
 from deepret.search.describe import Describer
-from deepret.training import processes
-from deepret.training.distributed import rank, world
-from deepret.training.processes import check_started, everyones, first, lightning
-from deepret.training.together import Together
 
 WORLD, PHOTOS = 2, 7
 
@@ -140,7 +140,7 @@ def test_lightning_gets_what_torchrun_started(monkeypatch: pytest.MonkeyPatch) -
     node = {"devices": "auto", "num_nodes": 1, "strategy": "ddp", "accelerator": "cpu", "precision": "32-true"}
     assert lightning(node) == {**node, "devices": 1, "strategy": "auto"}
     assert lightning({**node, "devices": [1], "strategy": "auto"})["devices"] == [1]
-    monkeypatch.setattr("deepret.training.processes.world", lambda: 16)
+    monkeypatch.setattr("deepret.distributed.processes.world", lambda: 16)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     assert lightning(node) == {**node, "devices": 8, "num_nodes": 2}
     assert lightning({**node, "devices": 1, "strategy": "auto"}) == {**node, "devices": 8, "num_nodes": 2}

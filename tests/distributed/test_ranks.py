@@ -14,8 +14,8 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepret.distributed.ranks import gather, rank, world
 from deepret.losses.triplet import Triplet
-from deepret.training.distributed import gather, rank, world
 from deepret.training.mining.all import All
 from deepret.training.mining.pool import Pool
 from deepret.training.mining.semi_hard import SemiHard

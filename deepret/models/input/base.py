@@ -1,4 +1,4 @@
-"""Inputs: photographs to tensors, and tensors to what a backbone takes."""
+"""What every input does: decode, normalise, repeat at several scales."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from PIL import Image
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from deepret.data.augment import rounded_shape
 from deepret.data.photo import Box, Photo, open_photo, upright_size
 from deepret.errors import UserError
 
@@ -110,57 +109,6 @@ class Input(nn.Module):
 
     def _round(self, pixels: float) -> int:
         return max(1, math.floor(pixels / self.multiple + 0.5)) * self.multiple
-
-
-class Longer(Input):
-    """Keeps the aspect ratio: the larger side of the photograph becomes ``size``.
-
-    A crop is resized by the factor of its whole photograph, so that a query's object has the size that it has in the
-    database, as the benchmarks' protocols want it.
-
-    Args:
-        size: the larger side in pixels.
-        multiple: both sides are rounded to the nearest multiple of it, at least one.
-        upscale: whether smaller photographs are enlarged.
-        scales: factors of the resized photograph at which it is described, the codes summed.
-        mean: from the backbone.
-        std: from the backbone.
-    """
-
-    def shape(self, width: int, height: int, box: Box | None = None) -> tuple[int, int]:
-        """Height and width of the tensor: both sides by one factor, then rounded."""
-        larger = max(width, height)
-        factor = (self.size if self.upscale else min(self.size, larger)) / larger
-        x0, y0, x1, y1 = box or (0, 0, width, height)
-        x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
-        return self._round((y1 - y0) * factor), self._round((x1 - x0) * factor)
-
-    @staticmethod
-    def resized(width: int, height: int, size: int, multiple: int) -> tuple[int, int]:
-        """Height and width for a larger side of ``size``, smaller photographs enlarged."""
-        return rounded_shape(width, height, size, multiple)
-
-
-class Square(Input):
-    """Squeezes every photograph, or crop, to a square of one size, as fully connected layers want it.
-
-    Args:
-        size: the side in pixels.
-        multiple: the side is rounded to the nearest multiple of it, at least one.
-        upscale: has no effect: a square has its size.
-        scales: factors of the square at which it is described, the codes summed.
-        mean: from the backbone.
-        std: from the backbone.
-    """
-
-    def shape(self, width: int, height: int, box: Box | None = None) -> tuple[int, int]:
-        """The same height and width for all."""
-        return self.resized(width, height, self.size, self.multiple)
-
-    @staticmethod
-    def resized(width: int, height: int, size: int, multiple: int) -> tuple[int, int]:
-        """Two sides of ``size``, whatever the photograph's are."""
-        return rounded_shape(1, 1, size, multiple)
 
 
 def _clip(photo: Photo, width: int, height: int) -> Box:

@@ -9,9 +9,9 @@ import torch.distributed as dist
 from torch import Tensor
 
 from deepret.data.photo import Photo
+from deepret.distributed.processes import everyones, first
+from deepret.distributed.ranks import rank, world
 from deepret.search.describe import Describer
-from deepret.training.distributed import rank, world
-from deepret.training.processes import everyones, first
 
 
 class Together(Describer):

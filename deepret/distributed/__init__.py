@@ -1,0 +1,1 @@
+"""Several processes: what each does, what they share, and who speaks."""

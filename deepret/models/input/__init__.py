@@ -1,0 +1,1 @@
+"""Inputs: photographs to tensors, and tensors to what a backbone takes."""

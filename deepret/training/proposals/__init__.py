@@ -1,0 +1,1 @@
+"""How an RPN learns: over cached maps in a stage of its own, or beside the ranking."""
