@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from deepret.errors import UserError
-from deepret.programs.memory import keep_memory
+from deepret.memory import keep_memory
 
 # Threads that wait for work sleep: workers that decode, and other people's programs, need the core meanwhile.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")

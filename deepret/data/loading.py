@@ -20,6 +20,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.data.draws import Draw
 from deepret.data.photo import Photo, open_photo, upright_size
 from deepret.errors import UserError
+from deepret.memory import give_back_memory
 
 if TYPE_CHECKING:
     from deepret.models.input.base import Input
@@ -69,6 +70,8 @@ class Loader(DataLoader[T]):
             )
 
     def __iter__(self) -> Iterator[T]:  # type: ignore[override]
+        if self.num_workers:
+            give_back_memory()
         try:
             with warnings.catch_warnings(), without_opencv_threads():
                 warnings.filterwarnings("ignore", ".*multi-threaded", DeprecationWarning)  # from 3.12 on, of every fork
