@@ -7,7 +7,7 @@
     python train.py trainer=gpu                                 # one GPU
     torchrun --nproc_per_node=4 train.py trainer=ddp            # several GPUs
     torchrun --nnodes=2 --nproc_per_node=8 --rdzv_backend=c10d --rdzv_endpoint=HOST:29400 train.py trainer=ddp
-    python train.py resume=last                                 # go on with the newest unfinished run
+    python train.py loss=triplet regions=rpn resume=last        # go on with the newest unfinished run of these words
     python train.py -m loss.margin=0.05,0.1,0.2                 # a sweep
 
 Every setting with its reason: conf/train.yaml. The same from an installed package: deepret train …

@@ -6,11 +6,9 @@ import ctypes
 import sys
 from typing import Any
 
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 KEPT = 2**31 - 1
 """Bytes of free memory above which some goes back to the system."""
-FROM_HEAP = 2**30
-"""Bytes up to which a block comes from what was kept."""
 
 
 def keep_memory() -> bool:
@@ -21,7 +19,7 @@ def keep_memory() -> bool:
     nothing changes; a GPU's memory is PyTorch's own matter.
     """
     mallopt = _glibc("mallopt")
-    return mallopt is not None and bool(mallopt(M_MMAP_THRESHOLD, FROM_HEAP)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT))
+    return mallopt is not None and bool(mallopt(M_MMAP_MAX, 0)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT))
 
 
 def give_back_memory() -> None:

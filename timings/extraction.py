@@ -22,6 +22,7 @@ from PIL import Image
 from deepret.config import compose, resolve
 from deepret.data.loading import photo_loader
 from deepret.data.photo import Photo
+from deepret.memory import keep_memory
 from deepret.models.build import build_network
 from deepret.models.network import Network
 from deepret.search.describe import Describer
@@ -58,6 +59,7 @@ def whole(network: Network, photos: list[Photo], batch: int, workers: int) -> fl
 
 
 def main() -> None:
+    keep_memory()  # as every program does
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, help="JPEG and PNG files; generated ones without it")
     parser.add_argument("--images", type=int, default=64)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from deepret.memory import keep_memory
 from deepret.models.backbone.lite0 import Lite0
 from deepret.models.pooling.max import Max
 from deepret.models.regions.grid import Grid
@@ -88,6 +89,7 @@ def pooled_over_bare(height: int, width: int) -> float:
 
 
 if __name__ == "__main__":
+    keep_memory()  # as every program does
     torch.manual_seed(0)
     torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
     print("a plain loop takes … times as long     forward   forward + backward   target (forward)")

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from deepret.config import build, compose, resolve
 from deepret.data.loading import Batch
+from deepret.memory import keep_memory
 from deepret.models.build import build_network
 from deepret.training.ranking import Ranking
 
@@ -119,6 +120,7 @@ def best_times(parts: dict[str, Callable[[], object]], turns: int, clock: Callab
 
 
 def main() -> None:
+    keep_memory()  # as every program does
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--regions", nargs="+", default=["grid", "rpn"])
     parser.add_argument("--images", type=int, default=8)

@@ -128,10 +128,14 @@ def everyones(value: T) -> list[T]:
 def lightning(trainer: dict[str, Any], *, alone: bool = False) -> dict[str, Any]:
     """The trainer's settings with devices, machines and strategy as torchrun has started the processes.
 
+    Where Lightning is to choose, it is CUDA or the CPU, which are what photographs are described on.
+
     Args:
         trainer: the configuration's.
         alone: for a stage that one process does while the others wait.
     """
+    if trainer.get("accelerator", "auto") == "auto":
+        trainer = {**trainer, "accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
     if world() == 1 or alone:
         named = not alone and _count(trainer) == 1 and trainer.get("devices", 1) not in ALL
         return {**trainer, "devices": trainer.get("devices", 1) if named else 1, "num_nodes": 1, "strategy": "auto"}

@@ -32,12 +32,17 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
 
     Raises:
         UserError: any mistake in configuration or data, before work starts where it can be known by then.
+        KeyboardInterrupt: the user stopped it; it says how to go on.
     """
     start = time.perf_counter()
     quiet()
     run = first(lambda: open_run(cfg, overrides))
     try:
         return trained(run, start)
+    except KeyboardInterrupt:
+        run.state["status"] = "interrupted"
+        run.save()
+        raise KeyboardInterrupt(f"The last good state is kept: go on with resume={run.folder}") from None
     finally:
         run.let_go()
 
@@ -69,11 +74,7 @@ def trained(run: Run, start: float) -> dict[str, Any]:
 
 
 def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
-    """All stages of a training that are not finished, with the scores before and after.
-
-    Raises:
-        KeyboardInterrupt: the user stopped it; it says how to go on.
-    """
+    """All stages of a training that are not finished, with the scores before and after."""
     run, config, device = training.run, training.config, training.device
     scored = is_scored(catalogue, config)
     print(announcement(run.folder, catalogue, config), flush=True)
@@ -83,12 +84,7 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
     if scored:
         results["before training"] = evaluate_network(network, config, catalogue, device)
         print(results_table(results), flush=True)
-    try:
-        best = training.run_all(plan(config), network)
-    except KeyboardInterrupt:
-        run.state["status"] = "interrupted"
-        run.save()
-        raise KeyboardInterrupt(f"The last good state is kept: go on with resume={run.folder}") from None
+    best = training.run_all(plan(config), network)
     values: dict[str, Any] = {"run": str(run.folder), "checkpoint": str(best)}
     for stage, path in training.rankings.items():
         network = training.network_of(stage, path)

@@ -16,7 +16,7 @@ from deepret import __version__
 from deepret.errors import UserError
 from deepret.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 """Grows when older code could not read what newer code writes."""
 
 

@@ -123,10 +123,7 @@ class Logs:
         try:
             import wandb
 
-            if self.mode == "offline":
-                self._past = folder / "metrics.csv"
-                for part in folder.glob(f"wandb/offline-run-*-{run_id}"):
-                    shutil.rmtree(part)
+            earlier = list(folder.glob(f"wandb/offline-run-*-{run_id}"))
             wandb.setup(wandb.Settings(silent=True, console="off", mode=self.mode))
             self._wandb = WandbLogger(
                 name=folder.name,
@@ -141,6 +138,12 @@ class Logs:
                 settings=wandb.Settings(silent=True, console="off", init_timeout=30, mode=self.mode),
             )
             _ = self._wandb.experiment
+            if self.mode == "offline":
+                self._past = folder / "metrics.csv"
+                now = Path(self._wandb.experiment.dir).resolve().parent
+                for part in earlier:
+                    if part.resolve() != now:
+                        shutil.rmtree(part)
         except Exception as error:  # a log is never worth a training
             warnings.warn(f"W&B is left out: {error}. The figures are in {folder / 'metrics.csv'}.", stacklevel=1)
             self._wandb = None
@@ -158,13 +161,16 @@ class Logs:
         past, self._past = self._past, None
         if self._wandb is None or past is None:
             return
-        for (stage, epoch, step), rows in groupby(
-            read_csv(past), lambda row: (row["stage"], row["epoch"], row["step"])
-        ):
-            figures = {row["name"]: float(row["value"]) for row in rows}
-            WandbLogger(experiment=self._wandb.experiment, prefix=stage).log_metrics(
-                {**figures, "epoch": int(epoch)}, int(step)
-            )
+        try:
+            for (stage, epoch, step), rows in groupby(
+                read_csv(past), lambda row: (row["stage"], row["epoch"], row["step"])
+            ):
+                figures = {row["name"]: float(row["value"]) for row in rows}
+                WandbLogger(experiment=self._wandb.experiment, prefix=stage).log_metrics(
+                    {**figures, "epoch": int(epoch)}, int(step)
+                )
+        except Exception as error:  # a log is never worth a training
+            warnings.warn(f"W&B lacks what was logged before the run was cut off: {error}.", stacklevel=1)
 
     def picture(self, name: str, path: Path) -> None:
         """Sends a picture to W&B, where it is on."""

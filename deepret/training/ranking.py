@@ -8,6 +8,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepret.data.loading import Batch
@@ -116,11 +117,11 @@ class Ranking(pl.LightningModule):
 def pair_figures(codes: Tensor, positives: Tensor, negatives: Tensor) -> dict[str, Tensor]:
     """Mean Euclidean distance of the positive and of the negative pairs of codes (A, D), and how spread the codes are.
 
-    The spread is 1 − ‖mean code‖²: 1 where the codes point everywhere, 0 where all have collapsed into one.
+    The spread is 1 − ‖mean direction‖²: 1 where the codes point everywhere, 0 where all have collapsed into one.
     """
     distances = squared_distances(codes, codes).sqrt()
     return {
         "distance of positives": distances[positives].mean() if positives.any() else distances.new_zeros(()),
         "distance of negatives": distances[negatives].mean() if negatives.any() else distances.new_zeros(()),
-        "spread": 1 - codes.mean(dim=0).square().sum(),
+        "spread": 1 - F.normalize(codes, dim=1).mean(dim=0).square().sum(),
     }

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
-from deepret.training.checkpoint import write_bytes
+from deepret.training.checkpoint import FORMAT, write_bytes
 from deepret.training.lock import hold, let_go
 
 
@@ -52,7 +52,7 @@ class Run:
                 folder, twin = base.with_name(f"{base.name}_{twin}"), twin + 1
             except OSError as error:
                 raise UserError(f"output={config['output']}: no folder can be made there ({error.strerror}).") from None
-        run = cls(folder, config, {"status": "running", "digest": digest(config), "stages": {}})
+        run = cls(folder, config, {"format": FORMAT, "status": "running", "digest": digest(config), "stages": {}})
         run.hold()
         write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
         run.save()
@@ -63,7 +63,7 @@ class Run:
         """Opens the run that ``path`` is, or lies in: its folder, or a checkpoint of it.
 
         Raises:
-            UserError: there is no run.
+            UserError: there is no run, or one of a newer or older format.
         """
         start = Path(path).expanduser()
         for folder in (start, *start.parents[:2]):
@@ -73,6 +73,11 @@ class Run:
                     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
                 except (ValueError, OSError) as error:
                     raise UserError(f"resume={path}: {folder / 'run.json'} cannot be read ({error}).") from None
+                if state.get("format") != FORMAT:
+                    raise UserError(
+                        f"resume={path}: its format is {state.get('format')}, and this deepret goes on with format "
+                        f"{FORMAT}: use the version that began it, or train again."
+                    )
                 assert isinstance(config, dict)
                 return cls(folder, {str(k): v for k, v in config.items()}, state)
         raise UserError(
@@ -88,7 +93,10 @@ class Run:
         """
         wanted, busy = digest(config), ""
         for state in sorted(Path(config["output"]).expanduser().glob("*/run.json"), reverse=True):
-            run = cls.open(state.parent)
+            try:
+                run = cls.open(state.parent)
+            except UserError:  # not one that could be gone on with
+                continue
             if run.state.get("digest") == wanted and run.state.get("status") != "finished":
                 try:
                     run.hold()

@@ -27,7 +27,7 @@ from deepret.training.announce import Forecast
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
 from deepret.training.learning import optimiser, ranking_rates
-from deepret.training.plan import FIRST, Stage
+from deepret.training.plan import FIRST, Stage, learns_regions
 from deepret.training.proposals.joint import BoxBatches, box_loader
 from deepret.training.proposals.map_cache import Cached, ShapeBatches, cache_maps
 from deepret.training.proposals.stage import Proposals, map_loader, recall_on
@@ -66,7 +66,8 @@ class Training:
         """Refuses, before any work, data that cannot fill a batch or a stage.
 
         Raises:
-            UserError: no train split, fewer classes than a batch takes, or a cap that leaves no batch.
+            UserError: no train split, fewer classes than a batch takes, a cap that leaves no batch, or no boxes where
+                regions are learned.
         """
         if "train" not in self.catalogue.splits:
             raise UserError(
@@ -75,6 +76,8 @@ class Training:
             )
         check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
         self.batches(build(self.config["mining"]), 1, None, lambda: 0)
+        if learns_regions(self.config):
+            build(self.config["boxes"]).check(self.catalogue)
 
     def batches(self, miner: Any, steps: int, describe: Describer | None, epoch: Callable[[], int]) -> EpochBatches:
         """The batches of a ranking stage."""

@@ -12,6 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
+from deepret.training.checkpoint import FORMAT
+
 FAST = ["debug=fast", "trainer=cpu", "trainer.precision=32-true"]
 
 
@@ -152,7 +154,7 @@ CASES: dict[str, Case] = {
     "empty configuration": (
         "eval",
         lambda t: checkpoint(
-            t / "x.ckpt", {"deepret": {"format": 1, "version": "0.1.0", "config": {}}, "state_dict": {}}
+            t / "x.ckpt", {"deepret": {"format": FORMAT, "version": "0.1.0", "config": {}}, "state_dict": {}}
         ),
         ["x.ckpt", "configuration has no 'input'"],
     ),

@@ -17,6 +17,8 @@ import pytest
 import torch
 from wandb_file import history, run_id
 
+from deepret.programs import train as train_program
+from deepret.programs.shared import evaluate_network
 from deepret.training.callbacks import Watch
 from deepret.training.logs import read_csv
 from deepret.training.proposals.stage import Proposals
@@ -85,11 +87,17 @@ def killed_and_resumed(
     for key, value in first.items():
         assert torch.equal(value, second[key]), key
     assert resumed["mAP"] == left_alone["mAP"]
+    if "logger.wandb=offline" in words:
+        (file,) = Path(resumed["run"]).glob("wandb/offline-run-*/*.wandb")
+        logged = [row for row in read_csv(Path(resumed["run"]) / "metrics.csv") if row["name"] == "loss"]
+        sent = [row for row in history(file) if any(name.endswith("-loss") for name in row)]
+        assert len(sent) == len(logged)
 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_as_if_nothing_had_happened(tmp_path: Path, cache: Path) -> None:
-    killed_and_resumed(tmp_path, cache, ("stages.steps=4", "stages.ranking=2", "stages.proposals=2"), [6])
+    words = ("stages.steps=4", "stages.ranking=2", "stages.proposals=2", "logger.wandb=offline")
+    killed_and_resumed(tmp_path, cache, words, [6])
 
 
 @pytest.mark.slow
@@ -133,6 +141,39 @@ def test_a_run_cut_off_as_a_stage_begins_starts_it_from_the_same_numbers(
     assert ended.code == 0, ended.err
     first, second = weights(alone), weights(ended.json)
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.slow
+def test_a_run_stopped_while_it_is_scored_says_how_to_go_on(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("debug=fast", "trainer=cpu", "regions=grid")
+    scored = []
+
+    def cut(*args: Any, **kwargs: Any) -> Any:
+        scored.append(args)
+        if len(scored) == 2:  # after the last stage
+            raise KeyboardInterrupt
+        return evaluate_network(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_program, "evaluate_network", cut)
+        ended = program("train", *words)
+    assert ended.code == 130
+    (run,) = Path("outputs").iterdir()
+    assert f"resume={run}" in ended.err.replace(str(tmp_path) + "/", "")
+    assert program("train", *words, "resume=last").json["run"] == str(run)
+
+
+@pytest.mark.slow
+def test_a_run_of_another_format_is_named(program, tmp_path: Path) -> None:
+    assert program("train", "debug=fast", "trainer=cpu", "regions=grid", "benchmark=none").code == 0
+    (run,) = Path("outputs").iterdir()
+    state = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**state, "format": 0, "status": "running"}))
+    ended = program("train", f"resume={run}")
+    assert ended.code == 2
+    assert "format is 0" in ended.err
 
 
 @pytest.mark.proof

@@ -172,6 +172,7 @@ def test_own_photographs_without_boxes_train_the_rpn(program, photos: Path) -> N
     refused = program("train", *FAST, *words, "boxes=given")
     assert refused.code == 2
     assert "boxes=response" in refused.err
+    assert not list(Path("outputs").glob("*/1-ranking"))  # it is known before anything has learned
     ended = program("train", *FAST, *words, "boxes=response", f"data.views={photos / 'thing0'}")
     assert ended.code == 0, ended.err
     assert (Path(ended.json["run"]) / "images.csv").is_file()

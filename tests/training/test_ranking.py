@@ -83,3 +83,4 @@ def test_spread_tells_collapsed_codes_from_spread_ones() -> None:
     one = F.normalize(torch.ones(1, 16), dim=1).expand(12, 16)
     assert float(pair_figures(one, nothing, nothing)["spread"]) == pytest.approx(0, abs=1e-6)
     assert float(pair_figures(torch.eye(12), nothing, nothing)["spread"]) == pytest.approx(1 - 1 / 12)
+    assert float(pair_figures(7 * torch.eye(12), nothing, nothing)["spread"]) == pytest.approx(1 - 1 / 12)

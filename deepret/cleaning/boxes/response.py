@@ -50,18 +50,26 @@ class Response:
         self.fine = fine
         self.least = least
 
+    def check(self, catalogue: Catalogue) -> None:
+        """Refuses, before any work, photographs that no box can be found in.
+
+        Raises:
+            UserError: no class of train has two labelled photographs.
+        """
+        if not any(catalogue.splits[row] == "train" for row in comparable(catalogue)):
+            raise UserError(
+                f"boxes=response: no class of the train split in {catalogue.root} has two labelled photographs to "
+                f"compare: label some, or take boxes=given with box columns, or regions=grid, which needs no boxes."
+            )
+
     def boxes(self, catalogue: Catalogue, describe: Describer) -> list[list[Box]]:
         """For each photograph one box in pixels, or none: only labelled ones of train and val with company have any.
 
         Raises:
             UserError: no class of train has two labelled photographs.
         """
+        self.check(catalogue)
         rows = comparable(catalogue)
-        if not any(catalogue.splits[row] == "train" for row in rows):
-            raise UserError(
-                f"boxes=response: no class of the train split in {catalogue.root} has two labelled photographs to "
-                f"compare: label some, or take boxes=given with box columns, or regions=grid, which needs no boxes."
-            )
         photos, sizes = [catalogue.photo(row) for row in rows], [catalogue.sizes[row] for row in rows]
         labels = catalogue.label_ids()[torch.tensor(rows)]
         targets = class_targets(describe(photos, sizes), labels)
