@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import Field, NonNegativeInt
 
 from deepret.data.catalogue import Catalogue
@@ -108,8 +108,13 @@ class Photographs:
 
 
 def class_splits(labels: list[str], val_share: float, test_share: float, seed: int) -> dict[str, str]:
-    """Shares classes out to train, val and test; two at least stay in train, val and test get one where they can."""
-    order = [labels[i] for i in np.random.default_rng(seed).permutation(len(labels))]
+    """Shares classes out to train, val and test; two at least stay in train, val and test get one where they can.
+
+    The order is that of a hash of seed and label, so that a class more or less moves three others at most.
+    """
+    order = sorted(
+        labels, key=lambda label: hashlib.sha256(f"{seed}:{label}".encode("utf-8", "surrogateescape")).digest()
+    )
     spare = max(len(labels) - 2, 0)
     test = min(spare, max(round(test_share * len(labels)), 1 if test_share > 0 else 0))
     val = min(spare - test, max(round(val_share * len(labels)), 1 if val_share > 0 else 0))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import time
+import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -72,6 +74,8 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         network = build_network(config, weights=False)
         changed = ("regions.",) if config["regions"] != found["deepret"]["config"]["regions"] else ()
         load_state(network, checkpoints.network_state(found), str(path), optional=changed)
+    if path is not None and catalogue is not None:
+        report_trained_on(catalogue, path)
     result = scored(network, config, catalogue, device)
     name = "untrained" if found is None else str(found["deepret"].get("stage", "trained"))
     print(results_table({name: result}), flush=True)
@@ -83,6 +87,25 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     values["seconds"] = round(time.perf_counter() - start, 1)
     last_line(values)
     return values
+
+
+def report_trained_on(catalogue: Catalogue, checkpoint: Path) -> None:
+    """Says so where classes are scored that the checkpoint's run has trained on, as the list in its folder tells."""
+    listed = checkpoint.parent.parent / "images.csv"
+    if not listed.is_file():
+        return
+    with listed.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+        trained = {row["label"] for row in csv.DictReader(file) if row.get("split") == "train" and row.get("label")}
+    scored = {
+        label for label, split in zip(catalogue.labels, catalogue.splits, strict=True) if split in ("test", "query")
+    }
+    both = sorted(trained & scored)
+    if both:
+        warnings.warn(
+            f"{len(both):,} of the classes that are scored were trained on, says {listed}, so the score is not one of "
+            f"unseen classes: {both[0]!r}{', …' if len(both) > 1 else ''}",
+            stacklevel=1,
+        )
 
 
 def checkpoint_of(overrides: list[str]) -> Path | None:

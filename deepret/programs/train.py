@@ -153,9 +153,19 @@ def check_before_work(config: dict[str, Any]) -> None:
 
 
 def data_of(run: Run) -> Catalogue:
-    """The photographs, which the run's folder lists."""
+    """The photographs, which the run's folder lists.
+
+    Raises:
+        UserError: they have changed since the run began.
+    """
     catalogue: Catalogue = build(run.config["data"], seed=run.config["seed"]).load()
-    catalogue.write_csv(run.folder / "images.csv")
+    listed = run.folder / "images.csv"
+    if listed.is_file() and listed.read_bytes().decode("utf-8", "surrogateescape") != catalogue.csv():
+        raise UserError(
+            f"resume={run.folder}: the photographs in {catalogue.root} or their labels and splits have changed since "
+            f"the run began, as {listed} lists them: bring back what it lists, or start a new run."
+        )
+    catalogue.write_csv(listed)
     return catalogue
 
 

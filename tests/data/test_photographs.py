@@ -101,6 +101,13 @@ def test_train_keeps_two_classes_and_the_others_get_one_where_they_can(
         assert abs(counts["val"] - val * n) <= 1
 
 
+@given(st.integers(6, 40), st.integers(0, 40), st.integers(0, 5))
+def test_a_class_more_moves_few_others(n: int, new: int, seed: int) -> None:
+    labels = [f"{i:02}" for i in range(n)]
+    before, after = (class_splits(found, 0.1, 0.25, seed) for found in (labels, [*labels, f"new{new}"]))
+    assert sum(before[label] != after[label] for label in labels) <= 3
+
+
 def test_a_flat_folder_is_searched(write, photos: Path) -> None:
     for name in ("b.JPG", "a.png", ".hidden.jpg", "c.webp"):
         write(name)

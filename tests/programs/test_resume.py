@@ -166,6 +166,36 @@ def test_a_run_stopped_while_it_is_scored_says_how_to_go_on(
 
 
 @pytest.mark.slow
+def test_photographs_that_have_changed_are_no_run_to_go_on_with(
+    program, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("debug=fast", "trainer=cpu", "data=catalogue", f"data.root={photos}", "batch.images=4")
+
+    def cut(self: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "on_train_epoch_end", lambda *_: cut(None))
+        assert program("train", *words).code == 130
+    (photos / "thing3" / "0.png").rename(photos / "thing3" / "other.png")
+    refused = program("train", *words, "resume=last")
+    assert refused.code == 2
+    assert "have changed" in refused.err
+    (photos / "thing3" / "other.png").rename(photos / "thing3" / "0.png")
+    assert program("train", *words, "resume=last").code == 0
+
+
+@pytest.mark.slow
+def test_scoring_what_was_trained_on_is_said(program, photos: Path) -> None:
+    words = ("debug=fast", "trainer=cpu", "data=catalogue", f"data.root={photos}", "batch.images=4")
+    trained = program("train", *words).json
+    again = program("eval", f"checkpoint={trained['checkpoint']}")
+    assert "trained on" not in again.out
+    mixed = program("eval", f"checkpoint={trained['checkpoint']}", "data.split_seed=5")
+    assert "were trained on" in mixed.out
+
+
+@pytest.mark.slow
 def test_a_run_of_another_format_is_named(program, tmp_path: Path) -> None:
     assert program("train", "debug=fast", "trainer=cpu", "regions=grid", "benchmark=none").code == 0
     (run,) = Path("outputs").iterdir()
