@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
+from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -57,12 +59,23 @@ class Forecast:
 
     def of_all(self, stages: Sequence[Stage], network: Network) -> str:
         """How long all stages will take."""
-        epochs = sum(stage.epochs for stage in stages if stage.kind == "ranking")
-        rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
-        maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows)
+        rankings = [stage.epochs for stage in stages if stage.kind == "ranking"]
+        learned = sum(rankings) * self.steps() * self.batch.images
         area = (network.input.size / self.batch.size) ** 2
-        mapped = maps * area * world()  # one process makes them
-        return total_forecast(epochs * self.steps() * self.batch.images, mapped, self.speed(network))
+        rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
+        maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows) * world()
+        return total_forecast(learned, area * (maps + self.described(rankings)), self.speed(network))
+
+    def described(self, rankings: Sequence[int]) -> int:
+        """Photographs that are described for a score: val at the start and now and then, all others after each stage.
+
+        Args:
+            rankings: epochs of each ranking stage.
+        """
+        counts = Counter(self.catalogue.splits)
+        scores = sum(1 + math.ceil(epochs / self.stages.validate_every) for epochs in rankings if epochs)
+        last = sum(counts[split] for split in ("test", "query", "gallery", "distractor"))
+        return scores * counts["val"] + len(rankings) * last
 
     def steps(self) -> int:
         """Batches an epoch of ranking."""
@@ -105,11 +118,12 @@ def total_forecast(ranked: int, mapped: float, speed: float) -> str:
 
     Args:
         ranked: images of all steps of ranking.
-        mapped: images whose maps the proposals learn on, each counted by its area in areas of a training image.
+        mapped: images that are described, or whose maps the proposals learn on, each counted by its area in areas of a
+            training image.
         speed: training images a second.
     """
     minutes = (ranked + mapped / 3) / speed / 60
-    return f"all stages: about {minutes:.0f} min without scoring, and without the proposals' steps, which are cheap"
+    return f"all stages: about {minutes:.0f} min, to which the proposals' own steps come"
 
 
 def images_per_second(network: Network, size: int, precision: str, images: int = 4) -> float:

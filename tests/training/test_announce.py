@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import torch
 from torch import nn
 
@@ -11,7 +13,7 @@ from deepret.models.pooling.max import Max
 from deepret.models.projection.none import NoProjection
 from deepret.models.regions.whole import Whole
 from deepret.models.weighting.uniform import Uniform
-from deepret.training.announce import images_per_second, total_forecast
+from deepret.training.announce import Forecast, images_per_second, total_forecast
 
 
 def network() -> Network:
@@ -34,3 +36,10 @@ def test_measuring_the_speed_changes_nothing() -> None:
 
 def test_a_map_counts_a_third_of_a_training_image() -> None:
     assert total_forecast(5400, 1800.0, 10.0).startswith("all stages: about 10 min")
+
+
+def test_photographs_described_for_scores_count() -> None:
+    """Val before the first epoch and after every second one, what is scored at the end once a stage."""
+    splits = ["train"] * 9 + ["val"] * 5 + ["test"] * 3 + ["distractor"] * 2
+    forecast = SimpleNamespace(catalogue=SimpleNamespace(splits=splits), stages=SimpleNamespace(validate_every=2))
+    assert Forecast.described(forecast, [4, 1]) == 5 * ((1 + 2) + (1 + 1)) + 2 * (3 + 2)  # type: ignore[arg-type]
