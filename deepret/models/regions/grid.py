@@ -69,7 +69,12 @@ def _squares_on_long_side(short: int, long: int) -> int:
     """m: squares of the shorter side that the longer side takes, overlapping by closest to 0.4 of their area."""
     if short == long:
         return 1
-    return min(range(2, 8), key=lambda m: abs((short**2 - short * (long - short) / (m - 1)) / short**2 - 0.4))
+
+    def miss(m: int) -> float:  # in this order of operations, which decides where two m are equally close
+        step = (long - short) / (m - 1)
+        return abs((short**2 - short * step) / short**2 - 0.4)
+
+    return min(range(2, 8), key=miss)
 
 
 def _starts(cells: int, side: int, count: int) -> list[int]:

@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deepret.models.regions.grid import Grid, grid_boxes
@@ -36,6 +36,7 @@ def slow_grid(height: int, width: int, levels: int) -> list[tuple[int, int, int,
     return boxes
 
 
+@example(18, 66, 1)  # five and six squares overlap equally well
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 6))
 def test_equals_the_slow_grid(height: int, width: int, levels: int) -> None:
     found = [tuple(box) for box in grid_boxes(height, width, levels, whole=False).tolist()]
