@@ -14,7 +14,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.data.check import IMAGES, first, report
 from deepret.data.folder import check_folder, images_below, sound
 from deepret.data.listing import Row, read_list
-from deepret.data.views import view_catalogue as view_catalogue
+from deepret.data.views import view_catalogue
 from deepret.errors import UserError
 
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import time
-import warnings
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from deepret import config as configuration
 from deepret.benchmarks.result import Result
 from deepret.config import build, locate
+from deepret.data import check
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.processes import first
 from deepret.distributed.ranks import rank
@@ -96,15 +96,12 @@ def report_trained_on(catalogue: Catalogue, checkpoint: Path) -> None:
         return
     with listed.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         trained = {row["label"] for row in csv.DictReader(file) if row.get("split") == "train" and row.get("label")}
-    scored = {
-        label for label, split in zip(catalogue.labels, catalogue.splits, strict=True) if split in ("test", "query")
-    }
-    both = sorted(trained & scored)
+    rows = zip(catalogue.labels, catalogue.splits, strict=True)
+    both = sorted(trained & {label for label, split in rows if split in ("test", "query")})
     if both:
-        warnings.warn(
+        check.report(
             f"{len(both):,} of the classes that are scored were trained on, says {listed}, so the score is not one of "
-            f"unseen classes: {both[0]!r}{', …' if len(both) > 1 else ''}",
-            stacklevel=1,
+            f"unseen classes: {check.first(map(repr, both))}"
         )
 
 

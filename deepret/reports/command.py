@@ -9,6 +9,7 @@ from omegaconf import OmegaConf
 
 from deepret import config as configuration
 from deepret.errors import UserError
+from deepret.memory import keep_memory
 
 
 def command(report: str, example: str) -> None:
@@ -18,6 +19,7 @@ def command(report: str, example: str) -> None:
         report: dotted name of a function; its signature says which keys there are.
         example: a word that it takes, for messages.
     """
+    keep_memory()
     try:
         print(json.dumps(called(report, sys.argv[1:], example)), flush=True)
     except UserError as error:

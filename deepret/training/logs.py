@@ -8,6 +8,7 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -162,13 +163,11 @@ class Logs:
         if self._wandb is None or past is None:
             return
         try:
-            for (stage, epoch, step), rows in groupby(
-                read_csv(past), lambda row: (row["stage"], row["epoch"], row["step"])
-            ):
-                figures = {row["name"]: float(row["value"]) for row in rows}
-                WandbLogger(experiment=self._wandb.experiment, prefix=stage).log_metrics(
-                    {**figures, "epoch": int(epoch)}, int(step)
-                )
+            for stage, logged in groupby(read_csv(past), itemgetter("stage")):
+                logger = WandbLogger(experiment=self._wandb.experiment, prefix=stage)
+                for (epoch, step), rows in groupby(logged, itemgetter("epoch", "step")):
+                    figures = {row["name"]: float(row["value"]) for row in rows}
+                    logger.log_metrics({**figures, "epoch": int(epoch)}, int(step))
         except Exception as error:  # a log is never worth a training
             warnings.warn(f"W&B lacks what was logged before the run was cut off: {error}.", stacklevel=1)
 

@@ -140,6 +140,9 @@ def test_lightning_gets_what_torchrun_started(monkeypatch: pytest.MonkeyPatch) -
     node = {"devices": "auto", "num_nodes": 1, "strategy": "ddp", "accelerator": "cpu", "precision": "32-true"}
     assert lightning(node) == {**node, "devices": 1, "strategy": "auto"}
     assert lightning({**node, "devices": [1], "strategy": "auto"})["devices"] == [1]
+    for there, device in ((True, "cuda"), (False, "cpu")):  # never another, such as Apple's
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert lightning({**node, "accelerator": "auto"})["accelerator"] == device
     monkeypatch.setattr("deepret.distributed.processes.world", lambda: 16)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     assert lightning(node) == {**node, "devices": 8, "num_nodes": 2}

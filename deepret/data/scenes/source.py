@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, NonNegativeInt
 
 from deepret.data.catalogue import Catalogue
-from deepret.data.photographs import view_catalogue
 from deepret.data.scenes.plan import Recipe
 from deepret.data.scenes.render import render
 from deepret.data.scenes.store import folder_of, keep
+from deepret.data.views import view_catalogue
 from deepret.errors import UserError
 
 
