@@ -37,6 +37,11 @@ RUN = (
 )
 
 
+def hear_control_c() -> None:
+    """What a shell starts with ``&`` ignores Ctrl-C, and so does all that it starts in turn."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(output: Path, cache: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *RUN, f"output={output}", f"cache={cache}", *words],
@@ -45,6 +50,7 @@ def start(output: Path, cache: Path, *words: str) -> subprocess.Popen[str]:
         text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         cwd=output.parent,
+        preexec_fn=hear_control_c,
     )
 
 
