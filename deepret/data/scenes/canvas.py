@@ -66,9 +66,8 @@ class Canvas:
 
     def _pixels(self, points: Points) -> Array:
         """Metres (k, 2) → sixteenths of a pixel, as OpenCV's drawing functions want them."""
-        points = np.asarray(points, np.float64)
-        flipped = np.stack([points[:, 0] * PPM, self.colour.shape[0] - points[:, 1] * PPM], axis=1)
-        sixteenths: Array = np.rint(flipped * 16 - 8).astype(np.int32)
+        flipped = np.asarray(points, np.float64) * (16 * PPM, -16 * PPM) + (-8, 16 * self.colour.shape[0] - 8)
+        sixteenths: Array = np.rint(flipped).astype(np.int32)
         return sixteenths
 
     def shape(
@@ -129,8 +128,10 @@ class Canvas:
 
 def arc(x: float, y: float, radius: float, start: float, end: float, steps: int = 24) -> Array:
     """Points (steps, 2) of a circle's arc, its angles in degrees, counter-clockwise from the right."""
-    angles = np.radians(np.linspace(start, end, steps))
-    return np.stack([x + radius * np.cos(angles), y + radius * np.sin(angles)], axis=1)
+    angles = np.radians(start + (end - start) / (steps - 1) * np.arange(steps))
+    points = np.empty((steps, 2))
+    points[:, 0], points[:, 1] = x + radius * np.cos(angles), y + radius * np.sin(angles)
+    return points
 
 
 def bake(canvas: Canvas, side: int) -> Array:

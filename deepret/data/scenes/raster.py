@@ -158,6 +158,7 @@ def depth_map(mesh: Mesh, rotation: Array, centre: Array, scale: float, size: in
     points = (mesh.corners - centre) @ rotation.T
     normal = normals(mesh.corners) @ rotation.T
     depth = np.full((size, size), 1e6, np.float32)
+    metres = ((np.arange(size) + 0.5 - size / 2) / scale).astype(np.float32)
     for p, n in zip(points, normal, strict=True):
         if n[2] > -1e-3:  # it looks away from the sun: the faces before it throw its shadow
             continue
@@ -168,9 +169,8 @@ def depth_map(mesh: Mesh, rotation: Array, centre: Array, scale: float, size: in
             continue
         cover = np.zeros((y1 - y0, x1 - x0), np.uint8)
         cv2.fillConvexPoly(cover, np.rint((pixels - (x0, y0) - 0.5) * 256).astype(np.int32), 255, cv2.LINE_8, 8)
-        x = (np.arange(x0, x1) + 0.5 - size / 2) / scale
-        y = (np.arange(y0, y1) + 0.5 - size / 2) / scale
-        far = ((n @ p[0] - n[0] * x[None, :] - n[1] * y[:, None]) / n[2]).astype(np.float32)
+        a, b, c = (np.float32(v) for v in (-n[0] / n[2], -n[1] / n[2], n @ p[0] / n[2]))
+        far = (b * metres[y0:y1])[:, None] + (a * metres[x0:x1] + c)
         window = depth[y0:y1, x0:x1]
-        np.copyto(window, far, where=(cover > 0) & (far < window))
+        cv2.copyTo(far, cover & cv2.compare(far, window, cv2.CMP_LT), window)
     return depth

@@ -88,6 +88,7 @@ def _hills(sky: Array, camera: Camera, up: Array, light: Light, horizon: Array, 
         haze = 0.75 - 0.55 * (i + 1) / ridges
         lit = np.array(base) * (light.sky + 0.5 * light.sun * max(light.direction[2], 0.2))
         colour = (haze * horizon + (1 - haze) * lit).astype(np.float32)
-        inside = up < (height * line).astype(np.float32)[None, :]
         grain = 1 + (0.25 * (1 - haze)) * fractal(camera.height, camera.width, 6, rng, 2)
-        sky[inside] = (grain[..., None] * colour)[inside]
+        inside = up < (height * line).astype(np.float32)[None, :]
+        rows, columns = np.nonzero(inside)
+        sky[rows, columns] = grain[rows, columns, None] * colour
