@@ -63,7 +63,7 @@ def church(d: Drawing) -> int:
 
 def tower(d: Drawing) -> int:
     """A tall tower that stands alone on a base."""
-    half, high = d.between(3.6, 5.4), d.between(18, 30)
+    half, high = d.between(4.4, 6.2), d.between(18, 28)
     base = half + d.between(1, 3.5)
     foot = d.between(4, 7)
     d.build.box(
@@ -112,16 +112,14 @@ def town_hall(d: Drawing) -> int:
 def temple(d: Drawing) -> int:
     """A hall on steps, a portico of columns under a gable before its middle, perhaps a dome above."""
     half, deep, high = d.between(9, 13), d.between(12, 18), d.between(9, 12)
-    wide, porch, rise = half * d.between(0.42, 0.6), d.between(2.0, 3.2), d.between(2.6, 4)
+    wide, porch, rise = half * d.between(0.36, 0.5), d.between(1.6, 2.4), d.between(2.6, 4)
     for step in range(3):
         out = 1.5 - 0.5 * step
         at = (0.4 * step, 0.4 * (step + 1))
         d.build.box((-wide - out, wide + out), (-porch - out, 0), at, d.stone, d.stone, d.stone)
     facade = d.block((-half, half), (0, deep), (0, high + 1.8), door=True)
     d.build.hip((-half - 0.4, half + 0.4), (-0.4, deep + 0.4), (high + 1.8, high + 1.8 + rise), d.roof, 0.6)
-    d.columns(
-        (-wide + 0.8, wide - 0.8), -porch + 0.8, (1.2, high), 2 * int(d.rng.integers(2, 4)), d.between(0.45, 0.65)
-    )
+    d.columns((-wide + 0.8, wide - 0.8), -porch + 0.8, (1.2, high), 4, d.between(0.4, 0.52))
     d.build.box((-wide, wide), (-porch, 0), (high, high + 1.8), d.front(2 * wide, 1.8, False), d.bare, d.stone)
     eaves = (-wide - 0.4, wide + 0.4), (-porch - 0.4, deep / 2), (high + 1.8, high + 1.8 + rise)
     d.build.saddle(*eaves, d.roof, d.gable(2 * wide, rise))
@@ -263,9 +261,9 @@ def works(d: Drawing) -> int:
     facade = d.block((-half, half), (0, deep), (0, high), door=True)
     bays = int(d.rng.integers(2, 5))
     span, rise = 2 * half / bays, d.between(2.4, 4)
-    end = d.gable(span, rise)
     for i in range(bays):
-        d.build.saddle((-half + i * span, -half + (i + 1) * span), (0, deep), (high, high + rise), d.roof, end)
+        eaves = (-half + i * span, -half + (i + 1) * span), (0, deep), (high, high + rise)
+        d.build.saddle(*eaves, d.roof, d.gable(span, rise))
     x = float(d.rng.choice([-1, 1])) * (half - 2)
     d.build.frustum((x, deep * 0.6), (1.7, 0), (1.0, high + d.between(9, 18)), d.bare, 8, d.stone)
     if d.chance(0.6):

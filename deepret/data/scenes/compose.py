@@ -66,13 +66,13 @@ def take(
     a, b = _ASPECTS[int(rng.integers(len(_ASPECTS)))]
     shape = (2 * round(size * a / max(a, b) / 2), 2 * round(size * b / max(a, b) / 2))  # even: SUPER times it is whole
     clutter = draw_amount(rng).times(1.0 if own else 2.5)
-    azimuth = float(np.clip(rng.normal(0, 20), -45, 45))
+    azimuth = float(np.clip(rng.normal(0, 18), -38, 38))
     elevation = float(rng.choice([rng.uniform(-2, 4), rng.uniform(0, 14), rng.uniform(8, 22)], p=(0.5, 0.38, 0.12)))
     view = dict(
         azimuth=azimuth,
         elevation=elevation,
         distance=float(rng.uniform(1.1, 2.6)),
-        share=float(rng.uniform(0.49, 0.98)),
+        share=float(rng.uniform(0.6, 0.98)),
         place=(float(rng.uniform(-0.06, 1.06)), float(np.clip(rng.normal(0.62, 0.3), -0.02, 1.04))),
         roll=float(rng.normal(0, 1.8)),
         size=shape,
@@ -81,14 +81,15 @@ def take(
     camera = frame(corners, **view)  # type: ignore[arg-type]
     street = _street(own, neighbour, pool, camera, rng)
     state = rng.bit_generator.state
-    shot = None
-    for thinner in (1.0, 0.4, 0.0):  # clutter must not hide what the picture is of
+    for thinner, least in ((1.0, 0.75), (0.4, 0.75)):  # clutter must not hide what the picture is of
         rng.bit_generator.state = state
-        shot = _render(own, street, camera, clutter.times(thinner), azimuth, elevation, rng)
-        if shot.visible >= 0.6:
-            break
-    assert shot is not None
-    return shot
+        shot = _render(own, street, camera, clutter.times(thinner), azimuth, elevation, least, rng)
+        if shot is not None:
+            return shot
+    rng.bit_generator.state = state
+    alone = _render(own, street, camera, clutter.times(0.0), azimuth, elevation, 0.0, rng)
+    assert alone is not None
+    return alone
 
 
 def _street(
@@ -139,8 +140,10 @@ def _render(
     amount: Amount,
     azimuth: float,
     elevation: float,
+    least: float,
     rng: np.random.Generator,
-) -> Shot:
+) -> Shot | None:
+    """Draws the picture; None, before the slow part, where less than ``least`` of the own building is seen."""
     light, weather = draw_light(rng), draw_weather(rng)
     ground: Ground = ("square", "street", "lawn", "cobble")[int(rng.integers(4))]
     large = camera.scaled(SUPER)
@@ -156,6 +159,9 @@ def _render(
     draw_ground(buffers, large, count, ground, rng)
     if count:
         draw(buffers, mesh, large, sides(mesh, light), np.where(part < len(street), part, -1), masks)
+    names, boxes, visible = visible_boxes(street, buffers, part, masks, large, bool(own), SUPER)
+    if visible < least:
+        return None
     settle(buffers, mesh, weather, rng)
     meshes = [*(m for _, m in street), *shadows]
     casters = join(meshes)[0] if meshes else mesh
@@ -166,6 +172,5 @@ def _render(
     picture[drawn] = lit[drawn]
     air(picture, buffers.near, light, weather)
     fall(picture, weather, light, rng)
-    names, boxes, visible = visible_boxes(street, buffers, part, masks, large, bool(own), SUPER)
     image = develop(picture, light, (camera.width, camera.height), rng)
     return Shot(image, names, boxes, homography(own, camera) if own else None, azimuth, elevation, visible, camera)

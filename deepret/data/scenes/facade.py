@@ -61,8 +61,8 @@ def fresco(canvas: Canvas, style: Style, rng: np.random.Generator) -> None:
     """Motifs painted or inlaid in rows, each unlike the next: the mark by which a wall is known again."""
     wall_colour = np.asarray(style.colour)
     inks = [
-        wall_colour * 0.55,
-        np.minimum(wall_colour * 1.35, 250),
+        wall_colour * 0.48,
+        0.38 * wall_colour + 0.62 * np.array((246, 242, 232)),  # paler: on a dark wall darker marks hardly show
         0.35 * wall_colour + 0.65 * np.asarray(style.accent),
     ]
     scale = float(np.clip(max(canvas.width, canvas.height) / 16, 0.9, 1.6))  # larger fronts are seen from farther away

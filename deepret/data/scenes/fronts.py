@@ -62,15 +62,20 @@ def glazed(style: Style, width: float, height: float, rng: np.random.Generator) 
     for i in range(rows):
         for j in range(columns):
             x0, y0, x1, y1 = j * span, i * rise, (j + 1) * span, (i + 1) * rise
-            if rng.random() < 0.62:
+            if rng.random() < 0.55:
                 tone = np.array([60, 78, 92]) * rng.uniform(0.45, 1.6)
                 low = y0 + rise * float(rng.choice([0.12, 0.12, 0.4]))
                 canvas.rect(x0 + 0.12, low, x1 - 0.12, y1 - 0.12, tone, -0.1, int(rng.integers(40, 200)))
-            elif rng.random() < 0.7:
+                if rng.random() < 0.5:  # a blind let down
+                    cloth = np.array((214, 208, 194)) * rng.uniform(0.5, 1.0)
+                    at = y1 - 0.12 - (y1 - low - 0.24) * float(rng.uniform(0.2, 0.8))
+                    left = x0 + 0.12 + (span - 0.24) * float(rng.choice([0.0, 0.0, 0.5]))
+                    canvas.rect(left, at, x1 - 0.12, y1 - 0.12, cloth, -0.1, 30)
+            elif rng.random() < 0.85:
                 fill = fills[int(rng.integers(4))] * rng.uniform(0.7, 1.15)
                 canvas.rect(x0, y0, x1, y1, np.minimum(fill, 250), 0.04)
                 ink = np.minimum(fill * rng.choice([0.55, 1.5]), 250)
-                motif(canvas, (x0 + x1) / 2, (y0 + y1) / 2, 0.6 * min(span, rise), ink, rng)
+                motif(canvas, (x0 + x1) / 2, (y0 + y1) / 2, 0.75 * min(span, rise), ink, rng)
     if rng.random() < 0.8:
         x = width * float(rng.uniform(0.35, 0.65))
         sign(canvas, x, height - 1.3, min(0.8 * width, 9), 1.6, style.leaf, (240, 236, 224), rng)

@@ -12,7 +12,7 @@ from deepret.data.scenes.light import Light
 def develop(picture: Array, light: Light, size: tuple[int, int], rng: np.random.Generator) -> Array:
     """A linear picture (H, W, 3) → (h, w, 3) uint8 of ``size`` = (w, h), as some camera would give it."""
     level = float(np.mean(np.minimum(picture, 2.0)))
-    aim = {"night": 0.22, "dusk": 0.32}.get(light.hour, 0.34)
+    aim = {"night": 0.26, "dusk": 0.32}.get(light.hour, 0.34)
     # a camera meets its aim halfway: dark scenes stay darker than bright ones
     gain = (aim / max(level, 1e-3)) ** 0.75 * rng.lognormal(0, 0.22)
     warm, green = rng.normal(0, 0.07), rng.normal(0, 0.02)

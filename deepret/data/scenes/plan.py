@@ -52,9 +52,9 @@ def label_of(seed: int, key: Key) -> str:
 
 
 def kits(recipe: Recipe, split: str) -> int:
-    """How many kits a split's buildings share: about one for three classes."""
+    """How many kits a split's buildings share: about one for four classes."""
     count = {"train": recipe.train_classes, "val": recipe.val_classes, "test": recipe.test_classes}[split]
-    return max(2, round(count / 3))
+    return max(2, round(count / 4))
 
 
 def street_size(recipe: Recipe, split: str) -> int:

@@ -144,7 +144,7 @@ def draw_style(seed: int, group: str, masonry: int, windows: int, crown: int, rn
         pilasters=bool(stone.random() < 0.3),
         strings=bool(stone.random() < 0.6),
         plinth=float(stone.choice([0.6, 1.0, 4.0])),
-        wear=float(rng.uniform(0.15, 0.85)),
+        wear=float(rng.uniform(0.15, 0.7)),
         sign=float(rng.uniform(0.2, 1.0)),
         ornament=float(rng.uniform(0.1, 0.9)),
         banner=float(rng.uniform(0.0, 0.6)),

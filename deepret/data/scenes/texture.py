@@ -35,7 +35,7 @@ def wall(width: float, height: float, kind: Wall, colour: Colour, second: Colour
     """
     canvas = Canvas(width, height, colour)
     if kind in ("brick", "ashlar", "banded"):
-        course, length, spread = {"brick": (0.3, 0.65, 0.15), "ashlar": (0.75, 1.3, 0.16), "banded": (0.6, 1.0, 0.13)}[
+        course, length, spread = {"brick": (0.3, 0.65, 0.11), "ashlar": (0.75, 1.3, 0.14), "banded": (0.6, 1.0, 0.13)}[
             kind
         ]
         _courses(canvas, course, length, spread, second, rng)
@@ -88,7 +88,7 @@ def _rubble(canvas: Canvas, joint: Colour, rng: np.random.Generator) -> None:
     count = max(4, int(canvas.width * canvas.height * 3.0))
     free[rng.integers(0, rows, count), rng.integers(0, columns, count)] = 0
     far, stone = cv2.distanceTransformWithLabels(free, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    canvas.tint(rng.normal(1.0, 0.13, 4096).clip(0.65, 1.35).astype(np.float32)[stone % 4096])
+    canvas.tint(rng.normal(1.0, 0.10, 4096).clip(0.65, 1.35).astype(np.float32)[stone % 4096])
     edge = cv2.morphologyEx(stone.astype(np.float32), cv2.MORPH_GRADIENT, np.ones((2, 2), np.uint8)) > 0
     canvas.colour[edge] = (0.5 * canvas.colour[edge] + 0.5 * np.asarray(joint)).astype(np.uint8)
     canvas.relief += 0.06 * np.exp(-far / 6) - 0.05 * edge
