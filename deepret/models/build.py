@@ -32,9 +32,14 @@ def build_network(config: dict[str, Any], *, weights: bool = True, regions: dict
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config["seed"])
         backbone = build(node)
-        supplied = {name: getattr(backbone, name) for name in ("channels", "stride", "mean", "std")}
+        supplied = supplied_by(backbone)
         parts = {name: build(config[name], **supplied) for name in PARTS if name not in ("backbone", "regions")}
         return Network(backbone=backbone, regions=build(regions or config["regions"], **supplied), **parts)
+
+
+def supplied_by(backbone: Any) -> dict[str, Any]:
+    """What the other parts' constructors are told of the backbone."""
+    return {name: getattr(backbone, name) for name in ("channels", "stride", "mean", "std")}
 
 
 def load_state(network: Network, state: dict[str, Any], where: str, *, optional: tuple[str, ...] = ()) -> None:

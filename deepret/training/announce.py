@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
 from deepret.config import build
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.distributed.ranks import world
+from deepret.models.build import supplied_by
 from deepret.models.network import Network
+from deepret.models.regions.rpn import RPN
 from deepret.training.plan import FIRST, Stage
+from deepret.training.proposals.map_cache import MAPS_A_BATCH
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
+
+if TYPE_CHECKING:
+    from deepret.models.backbone.base import Backbone
 
 
 def announcement(run: Path, catalogue: Catalogue, config: dict[str, Any]) -> str:
@@ -63,8 +69,10 @@ class Forecast:
         learned = sum(rankings) * self.steps() * self.batch.images
         area = (network.input.size / self.batch.size) ** 2
         rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
-        maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows) * world()
-        return total_forecast(learned, area * (maps + self.described(rankings)), self.speed(network))
+        maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows)
+        steps = math.ceil(maps / MAPS_A_BATCH) * sum(stage.epochs for stage in stages if stage.kind == "proposals")
+        described = area * (maps * world() + self.described(rankings))
+        return total_forecast(learned, described, self.speed(network), steps * self.proposal_step(network))
 
     def described(self, rankings: Sequence[int]) -> int:
         """Photographs that are described for a score: val at the start and now and then, all others after each stage.
@@ -80,6 +88,13 @@ class Forecast:
     def steps(self) -> int:
         """Batches an epoch of ranking."""
         return check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
+
+    def proposal_step(self, network: Network) -> float:
+        """Seconds that the RPN takes over a batch of maps, in one process."""
+        backbone = cast("Backbone", network.backbone)
+        with torch.random.fork_rng(devices=[]):
+            rpn = build(self.config["regions"], **supplied_by(backbone)).to(self.device)
+        return rpn_step_seconds(rpn, backbone.channels, max(1, network.input.size // backbone.stride), self.device)
 
     def speed(self, network: Network) -> float:
         """Training images a second, over all processes."""
@@ -103,7 +118,7 @@ def ranking_forecast(network: Network, epochs: int, steps: int, images: int, spe
     minutes = epochs * steps * images / speed / 60
     return (
         f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm statistics are "
-        f"{statistics}; {epochs} epochs × {steps} steps × {images} images, about {minutes:.0f} min without scoring"
+        f"{statistics}; {epochs} epochs × {steps} steps × {images} images, {_about(minutes)} without scoring"
     )
 
 
@@ -113,7 +128,7 @@ def proposals_forecast(network: Network, epochs: int) -> str:
     return f"the RPN learns ({count / 1e6:.1f} M parameters), all else is frozen; {epochs} epochs over cached maps"
 
 
-def total_forecast(ranked: int, mapped: float, speed: float) -> str:
+def total_forecast(ranked: int, mapped: float, speed: float, proposals: float) -> str:
     """About how long all stages take, in a line: a map costs the forward pass alone, a third of what learning costs.
 
     Args:
@@ -121,9 +136,14 @@ def total_forecast(ranked: int, mapped: float, speed: float) -> str:
         mapped: images that are described, or whose maps the proposals learn on, each counted by its area in areas of a
             training image.
         speed: training images a second.
+        proposals: seconds of the proposals' own steps.
     """
-    minutes = (ranked + mapped / 3) / speed / 60
-    return f"all stages: about {minutes:.0f} min, to which the proposals' own steps come"
+    minutes = ((ranked + mapped / 3) / speed + proposals) / 60
+    return f"all stages: {_about(minutes)}"
+
+
+def _about(minutes: float) -> str:
+    return "under a minute" if minutes < 0.75 else f"about {minutes:.0f} min"
 
 
 def images_per_second(network: Network, size: int, precision: str, images: int = 4) -> float:
@@ -139,17 +159,45 @@ def images_per_second(network: Network, size: int, precision: str, images: int =
     """
     device = next(network.parameters()).device
     copy = deepcopy(network).train()
-    took = float("inf")
+
+    def step() -> None:
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
+            copy(probe).vectors.float().sum().backward()
+
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         probe = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, device=device)
-        for _ in range(2):
-            finish(device)
-            began = time.perf_counter()
-            with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
-                copy(probe).vectors.float().sum().backward()
-            finish(device)
-            took = min(took, time.perf_counter() - began)
-    return images / took
+        return images / seconds(step, device)
+
+
+def rpn_step_seconds(rpn: RPN, channels: int, cells: int, device: torch.device) -> float:
+    """Seconds of a step, forward and backward, of an RPN that is used for nothing else.
+
+    Args:
+        rpn: on the device that it will learn on.
+        channels: of the maps.
+        cells: along the sides of a map.
+        device: the device.
+    """
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        maps = torch.rand(MAPS_A_BATCH, channels, cells, cells, device=device)
+        boxes = [torch.tensor([[0.0, 0.0, cells / 2, cells / 2]], device=device)] * len(maps)
+
+        def step() -> None:
+            cast("Any", torch.stack(list(rpn.train().loss(maps, boxes).values())).sum()).backward()
+
+        return seconds(step, device)
+
+
+def seconds(step: Callable[[], object], device: torch.device) -> float:
+    """How long a step takes: the better of two."""
+    took = float("inf")
+    for _ in range(2):
+        finish(device)
+        began = time.perf_counter()
+        step()
+        finish(device)
+        took = min(took, time.perf_counter() - began)
+    return took
 
 
 def finish(device: torch.device) -> None:

@@ -29,15 +29,13 @@ from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
 from deepret.training.learning import optimiser, ranking_rates
 from deepret.training.plan import FIRST, Stage, learns_regions
 from deepret.training.proposals.joint import BoxBatches, box_loader
-from deepret.training.proposals.map_cache import Cached, ShapeBatches, cache_maps
+from deepret.training.proposals.map_cache import MAPS_A_BATCH, Cached, ShapeBatches, cache_maps
 from deepret.training.proposals.stage import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 from deepret.training.trainer import stage_trainer
 
-MAPS_A_BATCH = 4
-"""Small batches are many steps: two thirds of the epochs find as many boxes as with 8."""
 JOINT_IMAGES = 4
 
 

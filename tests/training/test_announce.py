@@ -11,9 +11,10 @@ from deepret.models.input.longer import Longer
 from deepret.models.network import Network
 from deepret.models.pooling.max import Max
 from deepret.models.projection.none import NoProjection
+from deepret.models.regions.rpn import RPN
 from deepret.models.regions.whole import Whole
 from deepret.models.weighting.uniform import Uniform
-from deepret.training.announce import Forecast, images_per_second, total_forecast
+from deepret.training.announce import Forecast, images_per_second, rpn_step_seconds, total_forecast
 
 
 def network() -> Network:
@@ -35,7 +36,19 @@ def test_measuring_the_speed_changes_nothing() -> None:
 
 
 def test_a_map_counts_a_third_of_a_training_image() -> None:
-    assert total_forecast(5400, 1800.0, 10.0).startswith("all stages: about 10 min")
+    assert total_forecast(5400, 1800.0, 10.0, 0.0) == "all stages: about 10 min"
+
+
+def test_the_steps_of_the_proposals_count() -> None:
+    assert total_forecast(5400, 1800.0, 10.0, 120.0) == "all stages: about 12 min"
+    assert total_forecast(5400, 1800.0, 1000.0, 6.0) == "all stages: under a minute"
+
+
+def test_measuring_a_step_of_the_proposals_draws_no_number() -> None:
+    rpn = RPN(channels=8)
+    state = torch.get_rng_state()
+    assert 0 < rpn_step_seconds(rpn, 8, 6, torch.device("cpu")) < 10
+    assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_photographs_described_for_scores_count() -> None:

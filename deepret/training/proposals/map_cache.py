@@ -24,6 +24,8 @@ from deepret.search.describe import evaluating
 from deepret.training.proposals.map_file import MapFile
 from deepret.training.settings import capped
 
+MAPS_A_BATCH = 4
+"""Small batches are many steps: two thirds of the epochs find as many boxes as with 8."""
 VISIBLE = 0.5
 """A box of which a crop shows less than this share is no box of the crop."""
 AT_ONCE = 16
