@@ -93,6 +93,7 @@ class Logs:
 
     An offline run of W&B cannot be gone on with: of two files with one name, the later one to be sent takes the place
     of the first. So a run that was cut off writes its figures again from ``metrics.csv``, into one file that holds all.
+    An online one goes on where W&B has it, and shows the epoch that is done again twice, with the same values.
 
     Args:
         wandb: ``offline`` writes a W&B run that ``wandb sync`` sends later, without a key; ``online`` sends at once;
