@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import hashlib
 import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,9 @@ from typing import Any
 
 import numpy as np
 import PIL
+import timm
 import torch
+import torchvision
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -25,15 +28,19 @@ from deepret.errors import UserError
 from deepret.files import replacing
 
 _OWN = frozenset(vars(nn.Module()))
+_KNOWN = frozenset({"builtins", "abc", "typing", "deepret", "torch", "torchvision", "timm", "pytorch_lightning"})
 
 
 def fingerprint(network: nn.Module) -> str:
     """SHA-256 of everything in a network that its codes depend on.
 
     That is every parameter and buffer, saved or not, and of every module its class and its plain attributes (size,
-    scales, levels …), so that a part needs to declare nothing; and the code that decodes and describes.
+    scales, levels …), so that a part needs to declare nothing; and the code that decodes and describes, with the files
+    that define parts from outside the package.
     """
     digest = hashlib.sha256(software().encode())
+    for file in sorted(_files_from_outside(network)):
+        digest.update(file.encode() + b"\0" + Path(file).read_bytes())
     for name, module in network.named_modules():
         digest.update(f"\n{name}:{type(module).__module__}.{type(module).__qualname__}".encode())
         for key in sorted(vars(module).keys() - _OWN):
@@ -47,13 +54,23 @@ def fingerprint(network: nn.Module) -> str:
 
 @functools.cache
 def software() -> str:
-    """SHA-256 of what makes codes beside the network: deepret's sources for data and models, Pillow, and torch."""
-    digest = hashlib.sha256(f"{__version__} {PIL.__version__} {torch.__version__}".encode())
+    """SHA-256 of what makes codes beside the network: deepret's sources that decode and describe, and libraries."""
+    libraries = {m.__name__: m.__version__ for m in (PIL, torch, torchvision, timm)}
+    digest = hashlib.sha256(f"{__version__} {libraries}".encode())
     package = Path(deepret.__file__).parent
-    for file in sorted(file for folder in ("data", "models") for file in (package / folder).rglob("*.py")):
+    sources = [*(package / "data").rglob("*.py"), *(package / "models").rglob("*.py"), package / "search/describe.py"]
+    for file in sorted(sources):
         if "scenes" not in file.parts:  # they are photographs, whose times of change are in the key
             digest.update(f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()
+
+
+def _files_from_outside(network: nn.Module) -> set[str]:
+    """The files that define the classes of modules, and what these derive from, but for deepret and its libraries."""
+    classes = {kind for module in network.modules() for kind in type(module).__mro__}
+    names = {kind.__module__ for kind in classes if kind.__module__.partition(".")[0] not in _KNOWN}
+    files = {getattr(sys.modules.get(name), "__file__", None) for name in names}
+    return {file for file in files if file is not None}
 
 
 def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:

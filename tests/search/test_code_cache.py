@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import errno
 import functools
+import importlib
 import os
 import subprocess
 import sys
@@ -180,7 +181,7 @@ def test_a_full_disk_warns_and_leaves_the_old_file_and_no_part(tmp_path: Path, m
 
 
 def test_the_fingerprint_holds_the_code_that_describes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("data/photo.py", "models/sub/pool.py", "data/scenes/wall.py", "search/exact.py"):
+    for name in ("data/photo.py", "models/sub/pool.py", "data/scenes/wall.py", "search/exact.py", "search/describe.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("a = 1")
     monkeypatch.setattr(code_cache.deepret, "__file__", str(tmp_path / "__init__.py"))
@@ -192,9 +193,23 @@ def test_the_fingerprint_holds_the_code_that_describes(monkeypatch: pytest.Monke
     (tmp_path / "data/scenes/wall.py").write_text("a = 2")
     (tmp_path / "search/exact.py").write_text("a = 2")
     assert found() == before
-    for name in ("data/photo.py", "models/sub/pool.py"):
+    for name in ("data/photo.py", "models/sub/pool.py", "search/describe.py"):
         (tmp_path / name).write_text("a = 2")
         assert found() != before
         before = found()
     monkeypatch.setattr(code_cache.PIL, "__version__", "0.0")
     assert found() != before
+
+
+def test_the_fingerprint_holds_parts_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "parts_of_mine.py"
+    monkeypatch.syspath_prepend(str(tmp_path))
+    found = []
+    for factor in (1, 2):
+        file.write_text(
+            f"from torch import nn\n\nclass Mine(nn.Module):\n    def forward(self, x):\n        return {factor} * x\n"
+        )
+        monkeypatch.delitem(sys.modules, "parts_of_mine", raising=False)
+        found.append(fingerprint(nn.Sequential(importlib.import_module("parts_of_mine").Mine())))
+    assert found[0] != found[1]
+    assert fingerprint(nn.Sequential(sys.modules["parts_of_mine"].Mine())) == found[1]
