@@ -42,7 +42,7 @@ class Tiny(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.channels, self.stride, self.nonnegative = 6, 8, True
+        self.channels, self.stride = 6, 8
         self.mean, self.std = [0.5] * 3, [0.25] * 3
         torch.manual_seed(0)
         self.conv = nn.Conv2d(3, 6, 8, 8)

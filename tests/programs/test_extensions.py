@@ -38,7 +38,6 @@ class Halves(nn.Module):
 class Patches(nn.Module):
     channels = 24
     stride = 16
-    nonnegative = True
     mean = [0.5, 0.5, 0.5]
     std = [0.25, 0.25, 0.25]
 

@@ -19,7 +19,8 @@ class Backbone(nn.Module):
     """A feature extractor with what the other parts need to know about it.
 
     Batch normalisation keeps its running statistics as they came unless ``freeze_batchnorm`` is false: batches of one
-    shape and a few classes are no fair sample. Its scales and shifts learn all the same.
+    shape and a few classes are no fair sample. Its scales and shifts learn all the same. Parameters that the maps do
+    not depend on, such as those of a classifier's norm, are frozen: several processes would wait for their gradients.
 
     Args:
         body: the model that ``extract`` calls.
@@ -31,7 +32,6 @@ class Backbone(nn.Module):
     Attributes:
         channels: C.
         stride: pixels from one cell to the next.
-        nonnegative: whether the maps are ≥ 0 (the last layer is a ReLU or the like).
         smallest: the side in pixels of the smallest image that gives a cell; narrower ones are drawn out to it by
             repeating their last pixels.
 
@@ -53,7 +53,8 @@ class Backbone(nn.Module):
         self.freeze_batchnorm = freeze_batchnorm
         self.frozen_until = frozen_until
         self.smallest = 1
-        self.channels, self.stride, self.smallest, self.nonnegative = _measure(self)
+        self.channels, self.stride, self.smallest = _measure(self)
+        self._unused = _unused(self)
         self.unfreeze()
         self.train()
 
@@ -89,12 +90,12 @@ class Backbone(nn.Module):
                     f"{', '.join(blocks)}."
                 )
             first = hits[-1] + 1
-        for i, parameter in enumerate(self.body.parameters()):
-            parameter.requires_grad_(i >= first)
+        for i, (name, parameter) in enumerate(self.body.named_parameters()):
+            parameter.requires_grad_(i >= first and name not in self._unused)
 
 
-def _measure(backbone: Backbone) -> tuple[int, int, int, bool]:
-    """Channels, stride, smallest side and whether the maps are ≥ 0, found by running the backbone."""
+def _measure(backbone: Backbone) -> tuple[int, int, int]:
+    """Channels, stride and smallest side, found by running the backbone on shapes alone."""
     backbone.eval()
     state = {name: torch.empty_like(value, device="meta") for name, value in backbone.state_dict().items()}
 
@@ -111,9 +112,17 @@ def _measure(backbone: Backbone) -> tuple[int, int, int, bool]:
                 f"backbone: a map (1, C, H, W) is wanted, and this model gives {tuple(small)}; name another layer."
             )
         smallest = next(side for side in range(16, 449, 16) if _has_cells(shape, side))
-        noise = torch.randn(1, 3, 112, 112, generator=torch.Generator().manual_seed(0))
-        nonnegative = bool(backbone(noise).min() >= 0)
-    return small[1], 448 // (large[2] - small[2]), smallest, nonnegative
+    return small[1], 448 // (large[2] - small[2]), smallest
+
+
+def _unused(backbone: Backbone) -> set[str]:
+    """Names of the body's parameters that the maps do not depend on, found by one pass over a small image."""
+    backbone.body.requires_grad_(True)
+    with torch.inference_mode(False), torch.enable_grad():
+        maps = backbone(torch.zeros(1, 3, 112, 112))
+        named = list(backbone.body.named_parameters())
+        found = torch.autograd.grad(maps.sum(), [parameter for _, parameter in named], allow_unused=True)
+    return {name for (name, _), gradient in zip(named, found, strict=True) if gradient is None}
 
 
 def _has_cells(shape: Callable[[int], torch.Size], side: int) -> bool:

@@ -66,7 +66,7 @@ def test_lite0_equals_its_description(lite0: Lite0, shape: tuple[int, int]) -> N
 
 
 def test_lite0_describes_itself(lite0: Lite0) -> None:
-    assert (lite0.channels, lite0.stride, lite0.nonnegative) == (1280, 32, True)
+    assert (lite0.channels, lite0.stride) == (1280, 32)
     pixels = torch.tensor([0.0, 127.0, 255.0])
     assert torch.allclose((pixels / 255 - lite0.mean[0]) / lite0.std[0], (pixels - 127) / 128)
 
@@ -100,7 +100,7 @@ def test_lite0_refuses_weights_of_another_model(tmp_path: Path) -> None:
 )
 def test_torchvision(name: str, layer: str, channels: int, stride: int, cells: tuple[int, int]) -> None:
     backbone = Torchvision(name, layer, pretrained=False).eval()
-    assert (backbone.channels, backbone.stride, backbone.nonnegative) == (channels, stride, True)
+    assert (backbone.channels, backbone.stride) == (channels, stride)
     assert backbone.mean == [0.485, 0.456, 0.406]
     with torch.inference_mode():
         assert backbone(torch.rand(1, 3, 112, 168)).shape == (1, channels, *cells)
@@ -116,18 +116,27 @@ def test_torchvision_gives_the_maps_of_the_model_whose_weights_it_reads(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("name", "channels", "stride", "nonnegative"),
-    [
-        ("resnet10t", 512, 32, True),
-        ("vit_tiny_patch16_224", 192, 16, False),
-        ("convnext_atto", 320, 32, False),
-    ],
+    ("name", "channels", "stride"),
+    [("resnet10t", 512, 32), ("vit_tiny_patch16_224", 192, 16), ("convnext_atto", 320, 32)],
 )
-def test_timm(name: str, channels: int, stride: int, nonnegative: bool) -> None:
+def test_timm(name: str, channels: int, stride: int) -> None:
     backbone = Timm(name, pretrained=False).eval()
-    assert (backbone.channels, backbone.stride, backbone.nonnegative) == (channels, stride, nonnegative)
+    assert (backbone.channels, backbone.stride) == (channels, stride)
     with torch.inference_mode():
         assert backbone(torch.rand(2, 3, 64, 96)).shape == (2, channels, 64 // stride, 96 // stride)
+
+
+@pytest.mark.parametrize(
+    ("name", "frozen"),
+    [("resnet10t", 0), ("convnext_atto", 2), ("mobilenetv3_small_050", 2), ("vit_tiny_patch16_224", 0)],
+)
+def test_what_the_maps_do_not_depend_on_is_frozen(name: str, frozen: int) -> None:
+    """With several processes a parameter that learns and gets no gradient ends the training."""
+    backbone = Timm(name, pretrained=False)
+    backbone(torch.rand(1, 3, 64, 64)).sum().backward()
+    for key, parameter in backbone.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, key
+    assert sum(not p.requires_grad for p in backbone.parameters()) == frozen
 
 
 def test_a_transformers_patches_lie_where_they_lie_in_the_image() -> None:
