@@ -62,7 +62,8 @@ def grid_boxes(height: int, width: int, levels: int, whole: bool, device: torch.
             boxes += [(x, y, x + side, y + side) for y in ys for x in xs]
     if whole:
         boxes.append((0, 0, width, height))
-    return torch.tensor(boxes, dtype=torch.int64, device=device)
+    with torch.inference_mode(False):  # what is kept must serve training, too
+        return torch.tensor(boxes, dtype=torch.int64, device=device)
 
 
 def _squares_on_long_side(short: int, long: int) -> int:

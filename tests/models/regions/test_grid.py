@@ -76,3 +76,14 @@ def test_lays_the_grid_on_every_image() -> None:
     assert regions.boxes.tolist() == one.tolist() * 3
     assert regions.image.tolist() == [i for i in range(3) for _ in one]
     assert regions.boxes.dtype == regions.image.dtype == torch.int64
+
+
+def test_may_be_made_in_inference_and_used_in_training() -> None:
+    """Boxes are kept from call to call; those of one image are a view of them."""
+    grid_boxes.cache_clear()
+    with torch.inference_mode():
+        Grid()(torch.zeros(1, 2, 7, 9))
+    boxes = Grid()(torch.zeros(1, 2, 7, 9)).boxes
+    weight = torch.ones(2, requires_grad=True)
+    (weight[boxes[:, 0] % 2] * boxes[:, 1]).sum().backward()
+    assert weight.grad is not None
