@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -85,6 +87,18 @@ class Catalogue:
                 box = [f"{v:.10g}" for v in own[i][0]] if own[i] else [""] * 4
                 writer.writerow([path, self.labels[i], self.splits[i], *(box if boxed else [])])
         return text.getvalue()
+
+    def digest(self) -> str:
+        """SHA-256 of all that training depends on: each row's path, size of file, label, split and boxes."""
+        found = hashlib.sha256()
+        for i, path in enumerate(self.paths):
+            try:
+                size = os.stat(self.root / path).st_size
+            except OSError:  # whoever opens it will say so
+                size = -1
+            row = (path, size, self.labels[i], self.splits[i], self.boxes[i], self.views[i])
+            found.update(repr(row).encode("utf-8", "surrogateescape"))
+        return found.hexdigest()
 
     def write_csv(self, path: Path) -> None:
         """Writes ``images.csv``, whole or not at all.
