@@ -137,8 +137,7 @@ def lightning(trainer: dict[str, Any], *, alone: bool = False) -> dict[str, Any]
     if trainer.get("accelerator", "auto") == "auto":
         trainer = {**trainer, "accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
     if world() == 1 or alone:
-        named = not alone and _count(trainer) == 1 and trainer.get("devices", 1) not in ALL
-        return {**trainer, "devices": trainer.get("devices", 1) if named else 1, "num_nodes": 1, "strategy": "auto"}
+        return {**trainer, "devices": 1, "num_nodes": 1, "strategy": "auto"}
     here = int(os.environ.get("LOCAL_WORLD_SIZE", world()))
     strategy = trainer.get("strategy", "auto")
     return {
@@ -178,6 +177,4 @@ def _count(trainer: dict[str, Any]) -> int:
     if devices in ALL:
         on_cpu = trainer.get("accelerator", "auto") == "cpu" or not torch.cuda.is_available()
         return 1 if on_cpu else torch.cuda.device_count()
-    if isinstance(devices, str):
-        return int(devices) if devices.isdigit() else len(devices.split(","))
-    return len(devices) if isinstance(devices, list) else int(devices)
+    return int(devices)

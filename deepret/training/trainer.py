@@ -7,13 +7,12 @@ from typing import Any
 
 import pytorch_lightning as pl
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.accelerators import AcceleratorRegistry
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from pytorch_lightning.strategies import StrategyRegistry
 
 from deepret.config import build, closest, locate
-from deepret.distributed.processes import lightning
+from deepret.distributed.processes import ALL, lightning
 from deepret.errors import UserError
 from deepret.training.checkpoint import AtomicIO
 
@@ -21,17 +20,25 @@ from deepret.training.checkpoint import AtomicIO
 def check_trainer(node: dict[str, Any]) -> None:
     """Checks what Lightning looks up by name while a trainer is made, and that there is something to compute on.
 
+    Photographs are described on CUDA or the CPU, beside Lightning, so it computes on nothing else.
+
     Raises:
-        UserError: a name that Lightning does not have, with the closest one that it has, or no device at all.
+        UserError: a name that there is not, with the closest one that there is, no device at all, or a list of them.
     """
     known = {
-        "accelerator": {"auto", "gpu", *AcceleratorRegistry.available_accelerators()},
+        "accelerator": {"auto", "cpu", "cuda", "gpu"},
         "strategy": {"auto", *StrategyRegistry.available_strategies()},
     }
     for key, names in known.items():
         value = node.get(key, "auto")
         if isinstance(value, str) and value not in names:
-            raise UserError(f"trainer.{key}={value!r}: Lightning has none of this name; {closest(value, names)}")
+            raise UserError(f"trainer.{key}={value!r}: there is none of this name; {closest(value, names)}")
+    devices = node.get("devices", 1)
+    if devices not in ALL and not str(devices).isdigit():
+        raise UserError(
+            f"trainer.devices={devices}: give how many there are to be, or auto; which ones is said before "
+            f"the command, by CUDA_VISIBLE_DEVICES=1 and the like."
+        )
     for key in ("devices", "num_nodes"):
         if node.get(key, 1) in (0, "0", []):
             raise UserError(f"trainer.{key}={node[key]!r}: nothing computes then; take trainer.{key}=1.")

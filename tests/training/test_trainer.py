@@ -27,7 +27,11 @@ def test_a_good_trainer_passes() -> None:
     [
         ("accelerator", "cup", "'cpu'"),
         ("strategy", "dp", "'ddp'"),
+        ("accelerator", "mps", "gpu"),
         ("devices", 0, "devices=1"),
+        ("devices", [1], "CUDA_VISIBLE_DEVICES=1"),
+        ("devices", "1,", "CUDA_VISIBLE_DEVICES=1"),
+        ("devices", "abc", "auto"),
         ("num_nodes", 0, "num_nodes=1"),
     ],
 )
