@@ -61,7 +61,7 @@ class Forecast:
             return "no epochs, so the network stays as it is"
         if stage.kind == "proposals":
             return proposals_forecast(network, stage.epochs)
-        return ranking_forecast(network, stage.epochs, self.steps(), self.batch.images, self.speed(network))
+        return ranking_forecast(network, stage.epochs, self.steps(), self.batch.images)
 
     def of_all(self, stages: Sequence[Stage], network: Network) -> str:
         """How long all stages will take."""
@@ -71,8 +71,9 @@ class Forecast:
         rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
         maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows)
         steps = math.ceil(maps / MAPS_A_BATCH) * sum(stage.epochs for stage in stages if stage.kind == "proposals")
+        own = steps * self.proposal_step(network) if steps else 0.0
         described = area * (maps * world() + self.described(rankings))
-        return total_forecast(learned, described, self.speed(network), steps * self.proposal_step(network))
+        return total_forecast(learned, described, self.speed(network), own)
 
     def described(self, rankings: Sequence[int]) -> int:
         """Photographs that are described for a score: val at the start and now and then, all others after each stage.
@@ -102,23 +103,21 @@ class Forecast:
         return world() * images_per_second(network.to(self.device), self.batch.size, precision)
 
 
-def ranking_forecast(network: Network, epochs: int, steps: int, images: int, speed: float) -> str:
-    """What learns in a ranking stage, what is frozen, on how many images, and about how long it takes.
+def ranking_forecast(network: Network, epochs: int, steps: int, images: int) -> str:
+    """What learns in a ranking stage, what is frozen, and on how many images.
 
     Args:
         network: as it will learn.
         epochs: of the stage.
         steps: batches an epoch.
         images: images a batch.
-        speed: training images a second.
     """
     learned = sum(p.numel() for p in network.parameters() if p.requires_grad)
     frozen = sum(p.numel() for p in network.parameters()) - learned
     statistics = "frozen too" if getattr(network.backbone, "freeze_batchnorm", False) else "learned"
-    minutes = epochs * steps * images / speed / 60
     return (
         f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm statistics are "
-        f"{statistics}; {epochs} epochs × {steps} steps × {images} images, {_about(minutes)} without scoring"
+        f"{statistics}; {epochs} epochs × {steps} steps × {images} images"
     )
 
 
@@ -139,15 +138,14 @@ def total_forecast(ranked: int, mapped: float, speed: float, proposals: float) -
         proposals: seconds of the proposals' own steps.
     """
     minutes = ((ranked + mapped / 3) / speed + proposals) / 60
-    return f"all stages: {_about(minutes)}"
-
-
-def _about(minutes: float) -> str:
-    return "under a minute" if minutes < 0.75 else f"about {minutes:.0f} min"
+    about = "under a minute" if minutes < 0.75 else f"about {minutes:.0f} min"
+    return f"in all {about}, with what is described for scores"
 
 
 def images_per_second(network: Network, size: int, precision: str, images: int = 4) -> float:
-    """Training images a second: the better of two passes, forward and backward, over a few random images.
+    """Training images a second: the better of two passes of the backbone, forward and backward, over random images.
+
+    The rest takes little, and need not be fitted or trained yet.
 
     The network stays as it is, and so do the random numbers that follow: a copy is what learns the noise's statistics.
 
@@ -162,7 +160,7 @@ def images_per_second(network: Network, size: int, precision: str, images: int =
 
     def step() -> None:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
-            copy(probe).vectors.float().sum().backward()
+            cast("Any", copy.maps(probe).float().sum()).backward()
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         probe = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, device=device)

@@ -82,6 +82,24 @@ class Training:
         data, seed = self.config["data"], self.config["seed"]
         return epoch_batches(self.catalogue, miner, self.batch, data, steps, seed, describe, epoch, rank(), world())
 
+    def outline(self, stages: Sequence[Stage]) -> str:
+        """What the stages that are not finished will learn, on how many images, and about how long they take."""
+        left = [stage for stage in stages if not self.run.finished(stage.name)]
+        lines = []
+        for stage in left:
+            regions = self.config["first_regions"] if stage.first_regions else None
+            network = self.frozen(stage, build_network(self.config, weights=False, regions=regions))
+            lines.append(f"{stage.name}: {self.forecast.of(stage, network)}")
+            if stage is left[-1]:
+                lines.append(self.forecast.of_all(left, network))
+        return "\n".join(lines)
+
+    def frozen(self, stage: Stage, network: Network) -> Network:
+        """The network as a stage trains it: an RPN learns by its own loss, in its own stage, unless it learns along."""
+        if stage.kind == "ranking" and not self.config["regions"].get("joint", False):
+            network.regions.requires_grad_(False)
+        return network
+
     # Running ----------------------------------------------------------------------------------------------------------
 
     def run_all(self, stages: Sequence[Stage], start: Network) -> Path:
@@ -94,19 +112,15 @@ class Training:
         run_id = self.run.state.setdefault("wandb", f"{time.strftime('%m%d%H%M%S')}{self.run.state['digest'][:6]}")
         self.run.save()
         self.logs.open(self.run.folder, self.config, run_id)
-        if len(stages) > 1 and not self.run.state["stages"] and rank() == 0:
-            print(f"\n{self.forecast.of_all(stages, start)}", flush=True)
         best, previous = Path(), None
         for stage in stages:
             folder = self.run.stage(stage.name)
             best = folder / "best.ckpt"
-            network = start if previous is None else self.network_of(stage.name, previous)
-            if stage.kind == "ranking" and not self.config["regions"].get("joint", False):
-                network.regions.requires_grad_(False)  # an RPN learns by its own loss, in its own stage
+            network = self.frozen(stage, start if previous is None else self.network_of(stage.name, previous))
             if not self.run.finished(stage.name):
                 began = time.perf_counter()
                 if rank() == 0:
-                    print(f"\n{stage.name}: {self.forecast.of(stage, network)}", flush=True)
+                    print(f"\n{stage.name}", flush=True)
                 if stage.epochs == 0:
                     score = None
                     first(lambda: checkpoints.save_network(network, {**self.about(stage), "epoch": 0}, best))  # noqa: B023

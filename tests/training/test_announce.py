@@ -36,12 +36,12 @@ def test_measuring_the_speed_changes_nothing() -> None:
 
 
 def test_a_map_counts_a_third_of_a_training_image() -> None:
-    assert total_forecast(5400, 1800.0, 10.0, 0.0) == "all stages: about 10 min"
+    assert total_forecast(5400, 1800.0, 10.0, 0.0) == "in all about 10 min, with what is described for scores"
 
 
 def test_the_steps_of_the_proposals_count() -> None:
-    assert total_forecast(5400, 1800.0, 10.0, 120.0) == "all stages: about 12 min"
-    assert total_forecast(5400, 1800.0, 1000.0, 6.0) == "all stages: under a minute"
+    assert total_forecast(5400, 1800.0, 10.0, 120.0) == "in all about 12 min, with what is described for scores"
+    assert total_forecast(5400, 1800.0, 1000.0, 6.0) == "in all under a minute, with what is described for scores"
 
 
 def test_measuring_a_step_of_the_proposals_draws_no_number() -> None:
