@@ -4,6 +4,7 @@
     python train.py loss=triplet regions=rpn                    # Deep Image Retrieval, its three stages
     python train.py debug=fast regions=rpn                      # every stage in miniature, some seconds
     python train.py data=catalogue data.root=DIR                # your photographs: a folder of folders, or images.csv
+    python train.py trainer=cpu                                 # one CPU; a GPU is taken by itself where there is one
     python train.py trainer=gpu                                 # one GPU
     torchrun --nproc_per_node=4 train.py trainer=ddp            # several GPUs
     torchrun --nnodes=2 --nproc_per_node=8 --rdzv_backend=c10d --rdzv_endpoint=HOST:29400 train.py trainer=ddp

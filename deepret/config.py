@@ -165,11 +165,14 @@ def locate(target: str) -> Callable[..., Any]:
     Raises:
         UserError: no such module or name.
     """
-    module, _, name = target.rpartition(".")
+    module, _, name = str(target).rpartition(".")
     try:
-        return cast("Callable[..., Any]", getattr(importlib.import_module(module), name))
+        found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"_target_: {target} cannot be imported ({error}).") from None
+    if not callable(found):
+        raise UserError(f"_target_: {target} is no class or function: name one as MODULE.NAME.")
+    return cast("Callable[..., Any]", found)
 
 
 @cache

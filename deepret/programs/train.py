@@ -9,7 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from deepret.benchmarks.result import Result
-from deepret.config import build
+from deepret.config import build, check_value
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.processes import check_started, first
 from deepret.distributed.ranks import rank
@@ -23,6 +23,7 @@ from deepret.training.announce import announcement
 from deepret.training.checkpoint import write_bytes
 from deepret.training.plan import learns_regions, plan
 from deepret.training.run import Run
+from deepret.training.settings import PROGRAM
 from deepret.training.stages import Training
 from deepret.training.trainer import check_trainer, try_trainer
 
@@ -78,6 +79,8 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
     run, config, device = training.run, training.config, training.device
     scored = is_scored(catalogue, config)
     print(announcement(run.folder, catalogue, config), flush=True)
+    if rank() == 0:
+        print(training.outline(plan(config)), flush=True)
     regions = config["first_regions"] if learns_regions(config) else config["regions"]
     network = first_network(config, catalogue, device, regions=regions)
     results: dict[str, Result] = {}
@@ -113,7 +116,7 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     Raises:
         UserError: no such run, one that is finished or still training, or a setting given beside ``resume=PATH``.
     """
-    wanted = cfg.get("resume")
+    wanted = check_value(PROGRAM["resume"], cfg.get("resume"), "resume")
     if wanted is None or wanted == "last":
         config = prepare(cfg)
         check_before_work(config)
@@ -159,13 +162,15 @@ def data_of(run: Run) -> Catalogue:
         UserError: they have changed since the run began.
     """
     catalogue: Catalogue = build(run.config["data"], seed=run.config["seed"]).load()
-    listed = run.folder / "images.csv"
-    if listed.is_file() and listed.read_bytes().decode("utf-8", "surrogateescape") != catalogue.csv():
+    listed, found = run.folder / "images.csv", catalogue.digest()
+    if run.state.get("photographs", found) != found:
         raise UserError(
-            f"resume={run.folder}: the photographs in {catalogue.root} or their labels and splits have changed since "
-            f"the run began, as {listed} lists them: bring back what it lists, or start a new run."
+            f"resume={run.folder}: the photographs in {catalogue.root}, those of data.views, or their labels and "
+            f"splits have changed since the run began: bring back what {listed} lists, or start a new run."
         )
     catalogue.write_csv(listed)
+    run.state["photographs"] = found
+    run.save()
     return catalogue
 
 

@@ -135,6 +135,11 @@ def epoch_batches(
         )
         return EpochBatches(made, epoch)
 
+    if any(catalogue.views) and data.get("view_share", 0.0) and not all(catalogue.views):
+        raise UserError(
+            "data.views with mining=pool: triplets are mined from labelled photographs, so that no unlabelled one "
+            "would be learned from: take mining=all or mining=semi_hard, or leave data.views out."
+        )
     triplets = TripletBatches(batch.images, steps, seed, rank, world)
     rows = torch.tensor([i for i in rows.tolist() if not catalogue.views[i]], dtype=torch.int64)
     counts = torch.unique(catalogue.label_ids()[rows], return_counts=True)[1]

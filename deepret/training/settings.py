@@ -71,8 +71,8 @@ class FitSettings:
 
 
 PROGRAM: dict[str, Any] = {
-    "name": str,
-    "seed": NonNegativeInt,
+    "name": Annotated[str, Field(pattern=r"^[^/\\\\]+$")],
+    "seed": Annotated[int, Field(ge=0, lt=2**32)],
     "output": str,
     "cache": str,
     "resume": str | None,

@@ -39,6 +39,13 @@ GOOD = [
 ]
 
 
+def loose(root: Path) -> Path:
+    """A flat folder of photographs without labels."""
+    for i in range(12):
+        photo(root / f"{i}.png")
+    return root
+
+
 def checkpoint(path: Path, content: object) -> list[str]:
     torch.save(content, path)
     return [f"checkpoint={path}"]
@@ -164,7 +171,18 @@ CASES: dict[str, Case] = {
     "infinite scale": ("eval", lambda t: ["input.scales=[1.0,inf]"], ["input.scales", "finite"]),
     "unknown strategy": ("train", lambda t: ["trainer.strategy=dpd"], ["trainer.strategy='dpd'", "'ddp'"]),
     "unknown accelerator": ("train", lambda t: ["trainer.accelerator=cpy"], ["trainer.accelerator='cpy'", "'cpu'"]),
-    "devices of no kind": ("train", lambda t: ["trainer.devices=abc"], ["trainer", "`devices`", "int > 0"]),
+    "devices of no kind": ("train", lambda t: ["trainer.devices=abc"], ["trainer.devices=abc", "auto"]),
+    "one device by its number": ("train", lambda t: ["trainer.devices=[1]"], ["devices=[1]", "CUDA_VISIBLE_DEVICES"]),
+    "seed beyond 32 bits": ("train", lambda t: ["seed=4294967296"], ["seed=4294967296", "4294967296"]),
+    "name with a folder": ("train", lambda t: ["name=a/b"], ["name='a/b'", "pattern"]),
+    "resume that is no path": ("train", lambda t: ["resume=5"], ["resume=5", "str"]),
+    "target that is a number": ("train", lambda t: ["loss._target_=5"], ["_target_: 5"]),
+    "target that is a package": ("train", lambda t: ["loss._target_=deepret.losses"], ["deepret.losses", "no class"]),
+    "views that nothing is mined from": (
+        "train",
+        lambda t: ["mining=pool", f"data.views={loose(t / 'views')}"],
+        ["mining=pool", "data.views", "mining=all"],
+    ),
     "no devices": ("train", lambda t: ["trainer.devices=0"], ["trainer.devices=0", "trainer.devices=1"]),
     "oxford5k without files": ("eval", lambda t: ["benchmark=oxford5k", f"benchmark.root={t / 'ox'}"], ["ox"]),
 }

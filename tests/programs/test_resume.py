@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from wandb_file import history, run_id
 
 from deepret.programs import train as train_program
@@ -188,6 +189,30 @@ def test_photographs_that_have_changed_are_no_run_to_go_on_with(
     assert refused.code == 2
     assert "have changed" in refused.err
     (photos / "thing3" / "other.png").rename(photos / "thing3" / "0.png")
+    assert program("train", *words, "resume=last").code == 0
+
+
+@pytest.mark.slow
+def test_unlabelled_photographs_that_have_changed_are_noticed(
+    program, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loose = tmp_path / "loose"
+    loose.mkdir()
+    for i, file in enumerate(sorted(photos.glob("*/*.png"))[:9]):
+        (loose / f"{i}.png").write_bytes(file.read_bytes())
+    words = ("debug=fast", "trainer=cpu", "regions=grid", f"data.views={loose}")
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "on_train_epoch_end", cut)
+        assert program("train", *words).code == 130
+    Image.new("RGB", (90, 70), (200, 10, 10)).save(loose / "more.png")
+    refused = program("train", *words, "resume=last")
+    assert refused.code == 2
+    assert "data.views" in refused.err
+    (loose / "more.png").unlink()
     assert program("train", *words, "resume=last").code == 0
 
 
