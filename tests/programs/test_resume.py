@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import os
@@ -9,6 +10,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -243,6 +245,46 @@ def test_killed_anywhere(tmp_path: Path, cache: Path, seed: int) -> None:
     """Three kills at random steps of a run of 6 · 4 + 3 · 8 + 6 · 2 steps, with W&B on."""
     words = ("stages.steps=6", "stages.ranking=4", "stages.proposals=3", "stages.refinement=2", "logger.wandb=offline")
     killed_and_resumed(tmp_path, cache, words, sorted(random.Random(seed).sample(range(1, 58), 3)))
+
+
+@pytest.mark.proof
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("workers=2",),
+        ("workers=2", "regions.joint=true"),
+        ("regions=grid", "mining=pool", "mining.margin=2.0", "batch.images=9", "batch.images_per_class=3"),
+    ],
+    ids=["workers", "joint", "pool"],
+)
+def test_killed_anywhere_in_other_compositions(tmp_path: Path, cache: Path, words: tuple[str, ...]) -> None:
+    words += ("stages.steps=6", "stages.ranking=4", "stages.proposals=3", "stages.refinement=2")
+    last = 6 * 4 if "regions=grid" in words else 6 * 4 + 3 * 6 + 6 * 2
+    killed_and_resumed(tmp_path, cache, words, sorted(random.Random(9).sample(range(1, last - 1), 2)))
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="what a process holds is read from /proc")
+def test_a_long_run_holds_no_more_at_its_end(tmp_path: Path, cache: Path) -> None:
+    """Memory, open files, and files on disk of a run of 120 epochs, workers and all, over its second half."""
+    words = ("workers=2", "stages.steps=4", "stages.ranking=60", "stages.proposals=2", "stages.refinement=60")
+    process = start(tmp_path / "long", cache, *words)
+    held: dict[int, tuple[float, int, int]] = {}
+    drain = threading.Thread(target=process.communicate)
+    drain.start()
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            memory = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1]) * 4096 / 2**20
+            files = sum(1 for _ in (tmp_path / "long").rglob("*"))
+            held[steps(tmp_path / "long")] = (memory, len(list(Path(f"/proc/{process.pid}/fd").iterdir())), files)
+        time.sleep(0.2)
+    drain.join()
+    assert process.returncode == 0
+    for first, second in (((40, 120), (180, 235)), ((270, 340), (420, 480))):  # within a stage each
+        early, late = ([held[k] for k in held if low <= k <= high] for low, high in (first, second))
+        assert max(m for m, _, _ in late) < 1.05 * max(m for m, _, _ in early) + 50
+        assert max(f for _, f, _ in late) <= max(f for _, f, _ in early) + 4
+        assert max(n for _, _, n in late) <= max(n for _, _, n in early) + 4
 
 
 def figures(run: Path) -> list[tuple[str, ...]]:
