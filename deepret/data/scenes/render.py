@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,6 +27,8 @@ from deepret.data.scenes.plan import Key, Picture, Recipe, kits, label_of, plan,
 
 Record = dict[str, Any]
 """What scenes.json says about a picture."""
+MARK = "DEEPRET_RENDERS"
+"""A variable of the environment of processes that render."""
 STOPPED = ".stopped"
 """A file that tells the processes to take no more pictures."""
 
@@ -90,6 +93,26 @@ def _deaf() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextlib.contextmanager
+def _marked() -> Iterator[None]:
+    """Starts processes that know what they were started for."""
+    os.environ[MARK] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[MARK]
+
+
+def end_if_started_to_render() -> None:
+    """Ends a process that was started to render and runs its script again, which asks for the same pictures.
+
+    That is what a script without ``if __name__ == "__main__"`` does. The folder is its parent's, which would wait for
+    it in turn; as it is, the parent goes on alone.
+    """
+    if MARK in os.environ:
+        sys.exit(1)
+
+
 def render(recipe: Recipe, folder: Path, processes: int | None = None) -> None:
     """Renders the whole set into ``folder``: JPEG files, references/, images.csv, and scenes.json last.
 
@@ -127,7 +150,7 @@ def _each(recipe: Recipe, jobs: list[list[Picture]], folder: Path, processes: in
         # a forked copy of a process that runs torch may hang
         pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"))
         try:
-            with _deaf():
+            with _deaf(), _marked():
                 futures = {pool.submit(_take_some, recipe, job, folder): i for i, job in left.items()}
             for future in as_completed(futures):
                 done = future.result()

@@ -10,7 +10,7 @@ from pydantic import Field, NonNegativeInt
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.scenes.plan import Recipe
-from deepret.data.scenes.render import render
+from deepret.data.scenes.render import end_if_started_to_render, render
 from deepret.data.scenes.store import folder_of, keep
 from deepret.data.views import view_catalogue
 from deepret.errors import UserError
@@ -80,6 +80,7 @@ class Scenes:
         Raises:
             UserError: nothing can be written below ``cache``.
         """
+        end_if_started_to_render()
         return keep(folder_of(vars(self.recipe), self.cache / "scenes"), lambda part: render(self.recipe, part))
 
     def load(self) -> Catalogue:

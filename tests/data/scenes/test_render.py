@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -34,3 +36,16 @@ def test_what_is_started_does_not_hear_control_c() -> None:
     with _deaf():
         assert signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, set())
     assert signal.pthread_sigmask(signal.SIG_BLOCK, set()) == before
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_renders_all_the_same(tmp_path: Path) -> None:
+    """Each process that is to render runs the script again, and must not wait for the folder that it is to fill."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from deepret.data.scenes.source import Scenes\n"
+        f"scenes = Scenes(4, 1, 2, 8, 0, 288, cache={str(tmp_path / 'cache')!r})\n"
+        "print(len(scenes.load()))\n"
+    )
+    ended = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=True)
+    assert ended.stdout.split() == ["56"]
