@@ -56,6 +56,7 @@ def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) 
     assert small.json["benchmark"] == "split (val)"
 
 
+@pytest.mark.slow
 def test_faiss_finds_what_torch_finds(program) -> None:
     pytest.importorskip("faiss", reason="FAISS is not installed")
     trained = program("train", *FAST, "index=faiss")
@@ -108,6 +109,7 @@ def test_a_square_input_trains_on_squares(program, monkeypatch: pytest.MonkeyPat
     assert shapes == {(3, 96, 96)}
 
 
+@pytest.mark.slow
 def test_caps_hold_in_every_stage(program) -> None:
     ended = program(
         "train",
@@ -129,6 +131,7 @@ def network_of(checkpoint: Path) -> dict[str, torch.Tensor]:
     return found
 
 
+@pytest.mark.slow
 def test_ranking_stages_of_no_epochs_pass_the_network_on(program) -> None:
     ended = program("train", *FAST, "regions=rpn", "stages.ranking=0", "stages.refinement=0")
     assert ended.code == 0, ended.err
@@ -159,6 +162,7 @@ def test_an_rpn_that_would_learn_nothing_is_refused_before_any_work(program, tmp
     assert not (tmp_path / "outputs").exists()
 
 
+@pytest.mark.slow
 def test_a_joint_rpn_learns_on_while_ranking_does(program) -> None:
     ended = program("train", *FAST, "regions=rpn", "regions.joint=true")
     assert ended.code == 0, ended.err
@@ -167,6 +171,7 @@ def test_a_joint_rpn_learns_on_while_ranking_does(program) -> None:
         assert any(row["name"] == "box loss" and row["stage"] == "3-ranking" for row in csv.DictReader(file))
 
 
+@pytest.mark.slow
 def test_own_photographs_without_boxes_train_the_rpn(program, photos: Path) -> None:
     words = ("data=catalogue", f"data.root={photos}", "regions=rpn")
     refused = program("train", *FAST, *words, "boxes=given")
@@ -185,6 +190,7 @@ def test_views_alone_train_from_a_flat_folder(program, photos: Path) -> None:
     assert Path(ended.json["checkpoint"]).is_file()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(program) -> None:
     runs = [Path(program("train", *FAST, "stages.ranking=2").json["checkpoint"]) for _ in range(2)]
     first, second = (torch.load(path, weights_only=True)["state_dict"] for path in runs)
