@@ -19,7 +19,7 @@ from deepret.programs.shared import device_of, evaluate_network, first_network, 
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_table
-from deepret.training.announce import announcement
+from deepret.training.announce import Forecast, announcement
 from deepret.training.checkpoint import write_bytes
 from deepret.training.plan import learns_regions, plan
 from deepret.training.run import Run
@@ -80,7 +80,8 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
     scored = is_scored(catalogue, config)
     print(announcement(run.folder, catalogue, config), flush=True)
     if rank() == 0:
-        print(training.outline(plan(config)), flush=True)
+        left = [stage for stage in plan(config) if not run.finished(stage.name)]
+        print(Forecast(config, catalogue, device).outline(left), flush=True)
     regions = config["first_regions"] if learns_regions(config) else config["regions"]
     network = first_network(config, catalogue, device, regions=regions)
     results: dict[str, Result] = {}

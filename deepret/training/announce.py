@@ -15,9 +15,10 @@ import torch
 from deepret.config import build
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.distributed.ranks import world
-from deepret.models.build import supplied_by
+from deepret.models.build import build_network, supplied_by
 from deepret.models.network import Network
 from deepret.models.regions.rpn import RPN
+from deepret.training.learning import freeze
 from deepret.training.plan import FIRST, Stage
 from deepret.training.proposals.map_cache import MAPS_A_BATCH
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
@@ -54,6 +55,18 @@ class Forecast:
         self.device = device
         self.batch: BatchSettings = build(config["batch"])
         self.stages: StageSettings = build(config["stages"])
+
+    def outline(self, stages: Sequence[Stage]) -> str:
+        """What each stage will do, a line each, and about how long they take together; nothing is fitted for it."""
+        lines, network = [], None
+        for stage in stages:
+            regions = self.config["first_regions"] if stage.first_regions else None
+            network = build_network(self.config, weights=False, regions=regions)
+            freeze(network, stage, self.config)
+            lines.append(f"{stage.name}: {self.of(stage, network)}")
+        if network is not None:
+            lines.append(self.of_all(stages, network))
+        return "\n".join(lines)
 
     def of(self, stage: Stage, network: Network) -> str:
         """What one stage will do."""

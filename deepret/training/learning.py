@@ -8,10 +8,18 @@ import torch
 from torch import nn
 
 from deepret.config import build
+from deepret.models.network import Network
+from deepret.training.plan import Stage
 from deepret.training.ranking import Ranking
 
 Rates = list[tuple[nn.Module, float]]
 """Modules, each with its learning rate as a multiple of the optimiser's."""
+
+
+def freeze(network: Network, stage: Stage, config: dict[str, Any]) -> None:
+    """Freezes regions while a network learns to rank: they learn by a loss of their own, unless ``joint`` says so."""
+    if stage.kind == "ranking" and not config["regions"].get("joint", False):
+        network.regions.requires_grad_(False)
 
 
 def ranking_rates(module: nn.Module, rate: float, projection_rate: float) -> Rates:

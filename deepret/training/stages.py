@@ -23,10 +23,9 @@ from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
-from deepret.training.announce import Forecast
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
-from deepret.training.learning import optimiser, ranking_rates
+from deepret.training.learning import freeze, optimiser, ranking_rates
 from deepret.training.plan import FIRST, Stage, learns_regions
 from deepret.training.proposals.joint import BoxBatches, box_loader
 from deepret.training.proposals.map_cache import MAPS_A_BATCH, Cached, ShapeBatches, cache_maps
@@ -56,7 +55,6 @@ class Training:
         self.stages: StageSettings = build(self.config["stages"])
         self.batch: BatchSettings = build(self.config["batch"])
         self.logs = build(self.config["logger"])
-        self.forecast = Forecast(self.config, catalogue, device)
         self.rankings: dict[str, Path] = {}
         self.known_boxes: list[list[Box]] | None = None
 
@@ -82,24 +80,6 @@ class Training:
         data, seed = self.config["data"], self.config["seed"]
         return epoch_batches(self.catalogue, miner, self.batch, data, steps, seed, describe, epoch, rank(), world())
 
-    def outline(self, stages: Sequence[Stage]) -> str:
-        """What the stages that are not finished will learn, on how many images, and about how long they take."""
-        left = [stage for stage in stages if not self.run.finished(stage.name)]
-        lines = []
-        for stage in left:
-            regions = self.config["first_regions"] if stage.first_regions else None
-            network = self.frozen(stage, build_network(self.config, weights=False, regions=regions))
-            lines.append(f"{stage.name}: {self.forecast.of(stage, network)}")
-            if stage is left[-1]:
-                lines.append(self.forecast.of_all(left, network))
-        return "\n".join(lines)
-
-    def frozen(self, stage: Stage, network: Network) -> Network:
-        """The network as a stage trains it: an RPN learns by its own loss, in its own stage, unless it learns along."""
-        if stage.kind == "ranking" and not self.config["regions"].get("joint", False):
-            network.regions.requires_grad_(False)
-        return network
-
     # Running ----------------------------------------------------------------------------------------------------------
 
     def run_all(self, stages: Sequence[Stage], start: Network) -> Path:
@@ -116,7 +96,8 @@ class Training:
         for stage in stages:
             folder = self.run.stage(stage.name)
             best = folder / "best.ckpt"
-            network = self.frozen(stage, start if previous is None else self.network_of(stage.name, previous))
+            network = start if previous is None else self.network_of(stage.name, previous)
+            freeze(network, stage, self.config)
             if not self.run.finished(stage.name):
                 began = time.perf_counter()
                 if rank() == 0:
