@@ -19,6 +19,13 @@ FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
 def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) -> None:
     trained = program("train", *FAST, "regions=rpn", "gallery=true")
     assert trained.code == 0, trained.err
+    told = trained.out.split("projection fitted")[0].splitlines()  # before any work
+    assert [line.partition(":")[0] for line in told if line[:2] in ("1-", "2-", "3-")] == [
+        "1-ranking",
+        "2-proposals",
+        "3-ranking",
+    ]
+    assert told[-1].startswith("in all ")
     result = trained.json
     assert 0 <= result["mAP"] <= 1
     assert result["benchmark"] == "split"
