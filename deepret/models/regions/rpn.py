@@ -136,13 +136,14 @@ class RPN(nn.Module):
         top, overlap = top or self.top, overlap or self.nms
         logits, corrections = self.predict(maps)
         boxes = self.decode(corrections, maps)
-        best = logits.topk(min(CANDIDATES * top, logits.shape[1]), dim=1)
-        boxes = boxes.gather(1, best.indices[:, :, None].expand(-1, -1, 4))
+        # of equal scores the earlier anchor is first, which topk leaves to chance
+        scores, order = (found[:, : CANDIDATES * top] for found in logits.sort(dim=1, descending=True, stable=True))
+        boxes = boxes.gather(1, order[:, :, None].expand(-1, -1, 4))
         # Image by image: exactly what each gives alone, and 15 times faster on a CPU than all at once with offsets.
-        kept = [nms(b, s, overlap)[:top] for b, s in zip(boxes, best.values, strict=True)]
+        kept = [nms(b, s, overlap)[:top] for b, s in zip(boxes, scores, strict=True)]
         counts = torch.tensor([len(k) for k in kept], device=maps.device)
         image, place = torch.arange(len(maps), device=maps.device).repeat_interleave(counts), torch.cat(kept)
-        return boxes[image, place], best.values[image, place].sigmoid(), image
+        return boxes[image, place], scores[image, place].sigmoid(), image
 
     def decode(self, corrections: Tensor, maps: Tensor) -> Tensor:
         """What corrections (B, A, 4) make of the anchors: boxes (B, A, 4) inside the map, at least a cell each way."""
