@@ -12,7 +12,8 @@ from hypothesis import settings
 settings.register_profile("steady", deadline=None)  # a busy machine is no mistake
 settings.load_profile("steady")
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(os.environ.get("DEEPRET_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+"""Photographs and official ground truths, which are not part of the repository: tests that need them skip without."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,9 +35,9 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of real photographs beside the checkout."""
+    """The folder of photographs and ground truths: beside the checkout, or where DEEPRET_SHARED says."""
     if not SHARED.is_dir():
-        pytest.skip(f"{SHARED} is not there: real photographs are not part of the repository")
+        pytest.skip(f"{SHARED} is not there: photographs and ground truths are not part of the repository")
     return SHARED
 
 

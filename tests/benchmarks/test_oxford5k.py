@@ -177,11 +177,8 @@ def test_no_usable_query_is_refused(tmp_path: Path) -> None:
         Oxford5k(str(write_copy(tmp_path, ["worcester_000194"]))).evaluate(describe)
 
 
-def test_reads_the_official_ground_truth() -> None:
-    folder = Path(__file__).parents[2].parent / "shared/data/ground_truth/oxford5k_txt"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is not here")
-    queries = read_ground_truth(folder, "oxc1_")
+def test_reads_the_official_ground_truth(shared: Path) -> None:
+    queries = read_ground_truth(shared / "data/ground_truth/oxford5k_txt", "oxc1_")
     assert len(queries) == 55
     assert queries[0].name == "all_souls_1"
     assert queries[0].image == "all_souls_000013"

@@ -54,12 +54,14 @@ def bad_files(folder: Path) -> dict[str, str]:
 def test_what_is_wrong_with_a_file(write, photos: Path, tmp_path: Path) -> None:
     write("1.jpg", 40, 30)
     write("least.png", 320, 16)
+    Image.new("RGB", (20_000, 1_000)).save(photos / "panorama.jpg")
     reasons = bad_files(photos)
-    names = ["1.jpg", *reasons, "least.png"]
+    names = ["1.jpg", *reasons, "least.png", "panorama.jpg"]
     for cache in (None, tmp_path / "cache", tmp_path / "cache"):
         found = dict(zip(names, look_at_all(photos, names, cache), strict=True))
         assert found["1.jpg"] == (40, 30, "")
         assert found["least.png"] == (320, 16, "")
+        assert found["panorama.jpg"] == (20_000, 1_000, "")
         for name, why in reasons.items():
             assert why in found[name].wrong
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,15 @@ def test_compositions_train(program, words: tuple[str, ...]) -> None:
     ended = program("train", *FAST, *words)
     assert ended.code == 0, ended.err
     assert 0 <= ended.json["mAP"] <= 1
+
+
+@pytest.mark.slow
+def test_a_sweep_is_one_run_a_value(program, tmp_path: Path) -> None:
+    ended = program("train", "-m", *FAST, "benchmark=none", "loss.margin=0.05,0.2", f"hydra.sweep.dir={tmp_path}/sweep")
+    assert ended.code == 0, ended.err
+    runs = [Path(json.loads(line)["run"]) for line in ended.out.splitlines() if line.startswith("{")]
+    margins = [torch.load(r / "1-ranking" / "best.ckpt")["deepret"]["config"]["loss"]["margin"] for r in runs]
+    assert margins == [0.05, 0.2]
 
 
 def test_a_square_input_trains_on_squares(program, monkeypatch: pytest.MonkeyPatch) -> None:
