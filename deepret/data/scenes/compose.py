@@ -66,14 +66,14 @@ def take(
     a, b = _ASPECTS[int(rng.integers(len(_ASPECTS)))]
     shape = (2 * round(size * a / max(a, b) / 2), 2 * round(size * b / max(a, b) / 2))  # even: SUPER times it is whole
     clutter = draw_amount(rng).times(1.0 if own else 2.5)
-    azimuth = float(np.clip(rng.normal(0, 18), -38, 38))
-    elevation = float(rng.choice([rng.uniform(-2, 4), rng.uniform(0, 14), rng.uniform(8, 22)], p=(0.5, 0.38, 0.12)))
+    azimuth = float(np.clip(rng.normal(0, 16), -36, 36))
+    elevation = float(rng.choice([rng.uniform(-2, 4), rng.uniform(0, 14), rng.uniform(8, 16)], p=(0.5, 0.38, 0.12)))
     view = dict(
         azimuth=azimuth,
         elevation=elevation,
         distance=float(rng.uniform(1.1, 2.6)),
-        share=float(rng.uniform(0.6, 0.98)),
-        place=(float(rng.uniform(-0.06, 1.06)), float(np.clip(rng.normal(0.62, 0.3), -0.02, 1.04))),
+        share=float(rng.uniform(0.50, 0.98)),
+        place=(float(rng.uniform(-0.03, 1.03)), float(np.clip(rng.normal(0.62, 0.3), -0.02, 1.04))),
         roll=float(rng.normal(0, 1.8)),
         size=shape,
     )
@@ -81,7 +81,7 @@ def take(
     camera = frame(corners, **view)  # type: ignore[arg-type]
     street = _street(own, neighbour, pool, camera, rng)
     state = rng.bit_generator.state
-    for thinner, least in ((1.0, 0.75), (0.4, 0.75), (0.0, 0.0)):  # clutter must not hide what the picture is of
+    for thinner, least in ((1.0, 0.8), (0.4, 0.8), (0.0, 0.0)):  # clutter must not hide what the picture is of
         rng.bit_generator.state = state
         shot = _render(own, street, camera, clutter.times(thinner), azimuth, elevation, least, rng)
         if shot is not None:

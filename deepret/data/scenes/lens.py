@@ -21,7 +21,7 @@ def develop(picture: Array, light: Light, size: tuple[int, int], rng: np.random.
     picture = (
         np.sqrt(picture / (1 + 0.28 * picture * picture)) if rng.random() < 0.8 else np.sqrt(np.minimum(picture, 1))
     )
-    blur = float(rng.choice([0.0, 0.5, 0.8], p=(0.6, 0.3, 0.1)))
+    blur = float(rng.choice([0.0, 0.4, 0.7], p=(0.6, 0.3, 0.1)))
     if blur:
         picture = cv2.GaussianBlur(picture, (0, 0), blur * picture.shape[1] / size[0] * 0.6)
     image = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)

@@ -47,7 +47,7 @@ def take_one(recipe: Recipe, picture: Picture, folder: Path) -> Record:
     shot = take(own, lambda i: _building(recipe, picture.street, i), pool, recipe.size, rng)
     file = folder / picture.path
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(jpeg(shot.image, int(rng.integers(78, 96))))
+    file.write_bytes(jpeg(shot.image, int(rng.integers(82, 97))))
     return {
         "path": picture.path,
         "label": picture.label,

@@ -15,7 +15,7 @@ from deepret.data.scenes.compose import Shot, take
 from deepret.data.scenes.raster import normals
 from deepret.reports.scene_matches import Features, affine_inliers, features
 
-CLASSES, VIEWS, SIZE = 6, 4, 288
+CLASSES, VIEWS, SIZE = 6, 8, 288
 
 
 @cache
