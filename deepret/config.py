@@ -23,7 +23,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepret.errors import UserError
 
-INJECTED = frozenset({"channels", "stride", "mean", "std", "catalogue", "params", "optimizer", "steps", "index"})
+INJECTED = frozenset({"channels", "stride", "mean", "std", "catalogue", "params", "optimizer", "total_steps", "index"})
 """Arguments that the program supplies by name where a constructor asks for them; YAML does not."""
 
 
@@ -124,10 +124,32 @@ def _explain(program: str, search: list[str], overrides: list[str], error: Excep
                 value = "null" if value is None else str(value)
                 return UserError(f"{key}={value}: there is no such option; {closest(value, known[key])}")
             names = [*known, *keys(_compose(program, [*search, *good]))]
+            elsewhere = _elsewhere(program, key, folders)
             if key not in names:
-                return UserError(f"{override}: there is no such setting as {key!r}; {closest(key, names)}")
-            return UserError(f"{override}: {str(cause).splitlines()[0]}")
+                return UserError(
+                    f"{override}: there is no such setting as {key!r} here; {elsewhere or closest(key, names)}"
+                )
+            return UserError(f"{override}: {elsewhere or str(cause).splitlines()[0]}")
     return UserError(str(error).splitlines()[0])
+
+
+def _elsewhere(program: str, key: str, folders: list[str]) -> str:
+    """Says where a setting belongs that this composition has no place for: to another option, or another program."""
+    group, _, name = key.partition(".")
+    if group not in groups(folders):
+        return ""
+    if group not in known(program):
+        others = [other for other in ("train", "eval") if group in known(other)]
+        mend = " the device is accelerator=cpu or accelerator=auto." if (program, group) == ("eval", "trainer") else ""
+        return f"{program} has no {group}: it is a setting of {' and '.join(others)}.{mend}" if others else ""
+    having = [option for option in groups(folders)[group] if name and name in _settings(group, option, folders)]
+    return f"it is a setting of {' and '.join(f'{group}={option}' for option in having)}." if having else ""
+
+
+def _settings(group: str, option: str, folders: list[str]) -> set[str]:
+    files = [root / group / f"{option}.yaml" for root in [conf_dir(), *map(Path, folders)]]
+    found = [OmegaConf.load(file) for file in files if file.is_file()]
+    return {str(key) for node in found if isinstance(node, DictConfig) for key in node}
 
 
 def keys(node: Any, prefix: str = "") -> Iterator[str]:
@@ -208,10 +230,11 @@ def check(node: Any, where: str = "") -> None:
     for key, value in node.items():
         if key in ("_target_", "_partial_"):
             continue
-        if key not in arguments:
+        part = isinstance(value, dict) and "_target_" in value
+        if key not in arguments or (key in INJECTED and not part):
             names = [name for name in arguments if name not in INJECTED]
             raise UserError(f"{where}.{key}: {target.rpartition('.')[2]} takes no {key!r}; {closest(key, names)}")
-        if isinstance(value, dict) and "_target_" in value:
+        if part:
             check(value, f"{where}.{key}")
         else:
             check_value(arguments[key][0], value, f"{where}.{key}")

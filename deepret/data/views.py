@@ -24,8 +24,8 @@ from deepret.files import replacing
 
 VIEW_SIZE = 400
 """Larger side in pixels of the views that val is scored on."""
-MOST_HELD_OUT = 200
-"""More photographs in val cost time and say no more."""
+LEAST_HELD_OUT, MOST_HELD_OUT = 2, 200
+"""One photograph has nothing to be told from; more than 200 in val cost time and say no more."""
 
 
 class Views:
@@ -37,8 +37,8 @@ class Views:
     Args:
         root: the folder.
         strict: whether a file that cannot be read stops the run; otherwise it is reported once and left out.
-        val_share: share of the photographs that choose the best checkpoint, at most 200 of them; 0 trains on all, and
-            the last checkpoint counts.
+        val_share: share of the photographs that choose the best checkpoint, two of them at least and at most 200; 0
+            trains on all, and the last checkpoint counts.
         split: which split is scored.
         cache: where it is kept which files are sound, and the views of val; null keeps neither, and there is no val.
     """
@@ -63,9 +63,9 @@ class Views:
             UserError: no such folder, nothing in it, or the views cannot be kept.
         """
         found = view_catalogue(self.root, self.strict, self.cache, "data.root")
-        count = min(round(self.val_share * len(found)), MOST_HELD_OUT)
-        if self.cache is None or count < 2:
+        if self.cache is None or self.val_share == 0 or len(found) <= LEAST_HELD_OUT:
             return found
+        count = min(max(round(self.val_share * len(found)), LEAST_HELD_OUT), MOST_HELD_OUT)
         held_out = sorted(np.random.default_rng(0).permutation(len(found))[:count].tolist())
         learned = found.subset(sorted({*range(len(found))} - {*held_out}))
         return learned.joined(with_views(found.subset(held_out), self.cache / "views"))

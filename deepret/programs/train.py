@@ -187,9 +187,12 @@ def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:
     found = set(catalogue.splits)
     split = node.get("split")
     if split is not None and split not in found and not {"query", "gallery"} <= found:
+        mend = "give some classes that split in images.csv, or train"
+        if config["data"]["_target_"].endswith(".Views"):  # nothing is held out, as asked for or of so few
+            mend = "hold some out with data.val_share=0.1, or train"
         raise UserError(
-            f"{catalogue.root}: no class has split={split}, so there is nothing to score: give some classes that split "
-            f"in images.csv, or train without a score, with benchmark=none."
+            f"{catalogue.root}: no class has split={split}, so there is nothing to score: {mend} without a score, "
+            f"with benchmark=none."
         )
     return True
 

@@ -163,10 +163,9 @@ def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo]) -> None:
     lengths = codes.norm(dim=1)
     for row in torch.nonzero(~(lengths.isfinite() & (lengths > 0))).flatten().tolist():
         wrong = (
-            "zero: nothing in it excites the network"
+            "zero: nothing in it excites the network. Leave the photograph out."
             if lengths[row] == 0
-            else "no number: the weights may have diverged"
+            else "no number: the network's weights have diverged. Train with a smaller optimizer.lr, or take another "
+            "checkpoint."
         )
-        raise UserError(
-            f"{photos[int(positions[row])].path}: its code is {wrong}. Leave the photograph out, or check the weights."
-        )
+        raise UserError(f"{photos[int(positions[row])].path}: its code is {wrong}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import resource
 import sys
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from deepret.data.check import report
+from deepret.errors import UserError
 from deepret.training.batches import Mining
 from deepret.training.checkpoint import save_network
 
@@ -138,29 +139,35 @@ class KeepMined(pl.Callback):
 
 
 class Watch(pl.Callback):
-    """Warns once when the codes collapse into one or the loss is no number, and logs the memory in use.
+    """Warns once when the codes collapse into one, ends a training that has diverged, and logs the memory in use.
 
     Args:
+        stage: its name, for the messages.
         spread: 1 − ‖mean code‖² of a batch below which the codes count as collapsed.
+
+    Raises:
+        UserError: the loss is no number.
     """
 
-    def __init__(self, spread: float = 0.02) -> None:
+    def __init__(self, stage: str, spread: float = 0.02) -> None:
+        self.stage = stage
         self.spread = spread
         self.warned = False
 
     def on_train_batch_end(self, trainer: pl.Trainer, module: Any, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Looks at what the step logged."""
-        found = trainer.callback_metrics
-        loss, spread = float(found.get("loss", 0.0)), float(found.get("spread", 1.0))
-        if not self.warned and (not math.isfinite(loss) or spread < self.spread):
-            self.warned = True
-            what = (
-                "the loss is no number"
-                if not math.isfinite(loss)
-                else f"all codes have nearly collapsed into one (spread {spread:.3f})"
+        """Looks at what the step gave."""
+        where = f"{self.stage}, step {trainer.global_step}"
+        if not math.isfinite(outputs["loss"]):
+            raise UserError(
+                f"{where}: the loss is no number: the weights have diverged. Start again with a smaller optimizer.lr, "
+                f"or with trainer.gradient_clip_val=1; resuming would repeat it."
             )
-            warnings.warn(
-                f"step {trainer.global_step}: {what}: lower optimizer.lr or take mining=semi_hard.", stacklevel=2
+        spread = float(trainer.callback_metrics.get("spread", 1.0))
+        if not self.warned and spread < self.spread:
+            self.warned = True
+            report(
+                f"{where}: all codes have nearly collapsed into one (spread {spread:.3f}): lower optimizer.lr or take "
+                f"mining=semi_hard."
             )
         module.log("memory GB", memory_gb(module.device))
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from deepret.config import build
 from deepret.models.network import Network
-from deepret.training.plan import Stage
+from deepret.training.plan import Stage, learns_regions
 from deepret.training.ranking import Ranking
 
 Rates = list[tuple[nn.Module, float]]
@@ -17,8 +17,8 @@ Rates = list[tuple[nn.Module, float]]
 
 
 def freeze(network: Network, stage: Stage, config: dict[str, Any]) -> None:
-    """Freezes regions while a network learns to rank: they learn by a loss of their own, unless ``joint`` says so."""
-    if stage.kind == "ranking" and not config["regions"].get("joint", False):
+    """Freezes proposals while a network learns to rank: they learn by a loss of their own, unless ``joint`` says so."""
+    if stage.kind == "ranking" and learns_regions(config) and not config["regions"].get("joint", False):
         network.regions.requires_grad_(False)
 
 
@@ -48,4 +48,4 @@ def optimiser(config: dict[str, Any], rates: Rates, steps: int) -> tuple[torch.o
     made = build(config["optimizer"], params=[{"params": found, "rate": rate} for found, rate in learning if found])
     for group in made.param_groups:  # here, so that an optimiser may have its learning rate from wherever it likes
         group["lr"] *= group.pop("rate", 1.0)
-    return made, build(config["schedule"], optimizer=made, steps=max(steps, 1))
+    return made, build(config["schedule"], optimizer=made, total_steps=max(steps, 1))

@@ -243,7 +243,7 @@ class Training:
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
-        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch()]
+        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch(stage.name)]
         logger = self.logs.loggers(self.run.folder, stage.name, epoch)
         return stage_trainer(
             self.config["trainer"], stage.epochs, steps, callbacks, alone, logger=logger, default_root_dir=str(folder)

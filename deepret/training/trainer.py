@@ -17,14 +17,49 @@ from deepret.errors import UserError
 from deepret.training.checkpoint import AtomicIO
 
 
+SETTINGS = {
+    "accelerator",
+    "benchmark",
+    "detect_anomaly",
+    "deterministic",
+    "devices",
+    "enable_progress_bar",
+    "gradient_clip_algorithm",
+    "gradient_clip_val",
+    "limit_train_batches",
+    "max_epochs",
+    "num_nodes",
+    "precision",
+    "profiler",
+    "strategy",
+    "sync_batchnorm",
+}
+"""What of Lightning's trainer can be set; all else the stages set themselves, or would be misled by."""
+LENGTHS = {"max_steps", "max_time", "min_steps", "min_epochs", "fast_dev_run", "overfit_batches"}
+"""Lightning's other ways to end early, of which the schedules and what is said at the start would know nothing."""
+
+
 def check_trainer(node: dict[str, Any]) -> None:
     """Checks what Lightning looks up by name while a trainer is made, and that there is something to compute on.
 
     Photographs are described on CUDA or the CPU, beside Lightning, so it computes on nothing else.
 
     Raises:
-        UserError: a name that there is not, with the closest one that there is, no device at all, or a list of them.
+        UserError: a setting that is not one of ``SETTINGS``, a name that there is not, with the closest one that there
+            is, no device at all, or a list of them.
     """
+    for key in node.keys() - SETTINGS - {"_target_"}:
+        mend = closest(key, SETTINGS)
+        if key in LENGTHS:
+            mend = "take trainer.max_epochs and trainer.limit_train_batches, which every stage keeps to."
+        elif key == "accumulate_grad_batches":
+            mend = "a step is one whole batch, over which triplets are formed; take batch.images."
+        raise UserError(f"trainer.{key}: the stages do not take it; {mend}")
+    if str(node.get("precision")) in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
+        raise UserError(
+            f"trainer.precision={node['precision']!r}: weights are kept in 32 bits; take 32-true, bf16-mixed or "
+            f"16-mixed."
+        )
     known = {
         "accelerator": {"auto", "cpu", "cuda", "gpu"},
         "strategy": {"auto", *StrategyRegistry.available_strategies()},

@@ -68,11 +68,20 @@ def test_the_views_are_made_once_and_stay_the_same(flat: Path, tmp_path: Path, w
     assert len(list((tmp_path / "one" / "views").iterdir())) == 4  # another photograph has another view
 
 
-@pytest.mark.parametrize("settings", [{"val_share": 0.0}, {"val_share": 0.05}, {"cache": None}])
+@pytest.mark.parametrize("settings", [{"val_share": 0.0}, {"cache": None}])
 def test_without_val_all_photographs_train(flat: Path, tmp_path: Path, settings: dict[str, object]) -> None:
     found = load(flat, **{"cache": tmp_path / "cache", **settings})  # type: ignore[arg-type]
     assert found.splits == ["train"] * 20
     assert all(found.views)
+
+
+def test_of_a_few_two_are_held_out(write, photos: Path, tmp_path: Path) -> None:
+    for i in range(3):
+        write(f"{i}.jpg", 60, 40)
+        found = load(photos, tmp_path / "cache")
+        assert (of_split(found, "train"), of_split(found, "val")) == (found, found.subset([])) or i == 2
+    assert len(of_split(found, "train")) == 1
+    assert len(of_split(found, "val")) == 4
 
 
 def test_batches_are_drawn_from_views_alone(flat: Path) -> None:

@@ -183,6 +183,23 @@ CASES: dict[str, Case] = {
         lambda t: ["mining=pool", f"data.views={loose(t / 'views')}"],
         ["mining=pool", "data.views", "mining=all"],
     ),
+    "given by the program": ("train", lambda t: ["+projection.channels=64"], ["projection.channels", "dim, whitening"]),
+    "a trainer in eval": ("eval", lambda t: ["trainer=cpu"], ["trainer=cpu", "accelerator=cpu"]),
+    "a loss in eval": ("eval", lambda t: ["loss=triplet"], ["loss=triplet", "setting of train"]),
+    "a setting of another option": ("train", lambda t: ["data.root=photos"], ["data.root=photos", "data=catalogue"]),
+    "proposals' setting of the grid": ("train", lambda t: ["regions=grid", "regions.nms=0.5"], ["regions=rpn"]),
+    "checkpoint is a folder": (
+        "eval",
+        lambda t: [f"checkpoint={photo(t / 'run' / '1-ranking' / 'best.ckpt.png').parent}"],
+        ["folder", "no checkpoint"],
+    ),
+    "a model of several maps": (
+        "train",
+        lambda t: ["backbone=timm", "backbone.name=crossvit_tiny_240", "backbone.pretrained=false"],
+        ["backbone.name=crossvit_tiny_240", "several maps"],
+    ),
+    "precision that weights are not kept in": ("train", lambda t: ["trainer.precision=bf16-true"], ["bf16-mixed"]),
+    "batches put together": ("train", lambda t: ["+trainer.accumulate_grad_batches=4"], ["batch.images"]),
     "no devices": ("train", lambda t: ["trainer.devices=0"], ["trainer.devices=0", "trainer.devices=1"]),
     "oxford5k without files": ("eval", lambda t: ["benchmark=oxford5k", f"benchmark.root={t / 'ox'}"], ["ox"]),
 }

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from deepret.data.loading import Batch
+from deepret.training.callbacks import Watch
 from deepret.training.mining.pool import Pool
 from deepret.training.ranking import Ranking
 
@@ -101,6 +102,22 @@ def test_compositions_train(program, words: tuple[str, ...]) -> None:
     ended = program("train", *FAST, *words)
     assert ended.code == 0, ended.err
     assert 0 <= ended.json["mAP"] <= 1
+
+
+def test_a_training_that_diverges_ends_and_names_the_rate(program) -> None:
+    ended = program("train", *FAST, "optimizer=sgd", "optimizer.lr=1e20", "trainer.gradient_clip_val=null")
+    assert ended.code == 2
+    [message] = [line for line in ended.err.splitlines() if line.startswith("error:")]
+    assert "1-ranking, step 2: the loss is no number" in message
+    assert "optimizer.lr" in message
+
+
+def test_codes_that_collapse_are_warned_of_once(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Watch.__init__, "__defaults__", (2.0,))  # whatever the spread is, it is too little
+    ended = program("train", *FAST, "benchmark=none")
+    assert ended.code == 0, ended.err
+    assert ended.out.count("warning: 1-ranking, step 1: all codes have nearly collapsed into one") == 1
+    assert "step 2" not in ended.out
 
 
 @pytest.mark.slow

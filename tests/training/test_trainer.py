@@ -33,6 +33,7 @@ def test_a_good_trainer_passes() -> None:
         ("devices", "1,", "CUDA_VISIBLE_DEVICES=1"),
         ("devices", "abc", "auto"),
         ("num_nodes", 0, "num_nodes=1"),
+        ("precision", "bf16-true", "bf16-mixed"),
     ],
 )
 def test_what_lightning_has_not_is_named(key: str, value: object, mend: str) -> None:
@@ -44,3 +45,17 @@ def test_what_lightning_refuses_is_one_message() -> None:
     with pytest.raises(UserError, match=r"trainer: Lightning refuses it: .*duration") as error:
         try_trainer({**NODE, "max_time": "soon"})
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "mend"),
+    [
+        ("accumulate_grad_batches", 4, "batch.images"),
+        ("max_steps", 1, "trainer.max_epochs"),
+        ("fast_dev_run", True, "trainer.limit_train_batches"),
+        ("enable_checkpointing", False, "enable_progress_bar"),
+    ],
+)
+def test_what_the_stages_know_nothing_of_is_refused(key: str, value: object, mend: str) -> None:
+    with pytest.raises(UserError, match=rf"trainer\.{key}: .*{mend}"):
+        check_trainer({**NODE, key: value})

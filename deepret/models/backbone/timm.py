@@ -39,6 +39,7 @@ class Timm(Backbone):
     ) -> None:
         if not timm.is_model(name):
             raise UserError(f"backbone.name={name}: timm has no such model; {closest(name, timm.list_models())}")
+        self.name = name
         full = fetch(name, pretrained and weights is None, lambda fetch: _timm_model(name, fetch))
         spare = set(full.state_dict())
         cast("Any", full).reset_classifier(0)
@@ -50,7 +51,11 @@ class Timm(Backbone):
     def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
         model = cast("Any", self.body)
-        found: Tensor = model.forward_features(images)
+        found = model.forward_features(images)
+        if not isinstance(found, Tensor):
+            raise UserError(
+                f"backbone.name={self.name}: this model gives several maps at once, and one is wanted; take another."
+            )
         if found.ndim == 3:  # tokens (B, T, C), class tokens first
             height, width = model.patch_embed.dynamic_feat_size(images.shape[-2:])
             found = found[:, model.num_prefix_tokens :].reshape(len(found), height, width, -1)
@@ -59,8 +64,10 @@ class Timm(Backbone):
 
 def _timm_model(name: str, pretrained: bool) -> nn.Module:
     """A model of timm, which takes images of any shape where it can."""
-    flexible: dict[str, Any] = {"dynamic_img_size": True, "dynamic_img_pad": True}
-    try:  # a vision transformer's positions are stretched to the map, its last patches filled up
-        return timm.create_model(name, pretrained=pretrained, **flexible)
-    except TypeError:
-        return timm.create_model(name, pretrained=pretrained)
+    stretched = {"dynamic_img_size": True, "dynamic_img_pad": True}  # a vision transformer's positions, to the map
+    for flexible in (stretched, {"strict_img_size": False}):  # the second: Swin's windows, filled up
+        try:
+            return timm.create_model(name, pretrained=pretrained, **flexible)
+        except TypeError:
+            pass
+    return timm.create_model(name, pretrained=pretrained)
