@@ -155,6 +155,14 @@ def test_a_variant_is_the_same_each_time(photographs: tuple[Catalogue, list[list
     assert any(images[i][0].shape != other[i][0].shape or not torch.equal(images[i][0], other[i][0]) for i in (1, 2))
 
 
+def test_photographs_alike_vary_in_their_own_ways(tmp_path: Path) -> None:
+    with_rectangle(96, 64, (20, 20, 60, 50)).save(tmp_path / "same.png")
+    alike = Catalogue(tmp_path, ["same.png"] * 3, ["a"] * 3, ["train"] * 3, [(96, 64)] * 3, [[]] * 3, [False] * 3)  # type: ignore[arg-type]
+    images = Variants(alike, [[(20.0, 20.0, 60.0, 50.0)]] * 3, 4, longer(), seed=1)
+    assert len({images[i][0].numpy().tobytes() for i in range(12) if i % 4}) == 9
+    assert len({images[i][0].numpy().tobytes() for i in (0, 4, 8)}) == 1
+
+
 def cached(photographs: tuple[Catalogue, list[list[Box]]], workers: int = 0) -> tuple[Cached, Averages]:
     network = Averages(longer())
     catalogue, boxes = photographs
