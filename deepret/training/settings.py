@@ -43,6 +43,7 @@ class StageSettings:
         patience: scores without a better one after which a ranking stage ends, or null for never; the proposals take
             all their epochs.
         map_variants: augmented copies of each image whose maps the proposals learn on.
+        joint_images: images with boxes beside each batch of ranking, on each rank, where ``regions.joint`` is true.
         fit_images: images of the train split that the projection is fitted on, at most.
     """
 
@@ -56,6 +57,7 @@ class StageSettings:
     validate_every: PositiveInt = 1
     patience: PositiveInt | None = None
     map_variants: PositiveInt = 2
+    joint_images: PositiveInt = 4
     fit_images: PositiveInt = 2000
 
 

@@ -35,8 +35,6 @@ from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 from deepret.training.trainer import stage_trainer
 
-JOINT_IMAGES = 4
-
 
 class Training:
     """Runs the stages of one run, each in its own folder, and goes on where the run was cut off.
@@ -158,7 +156,9 @@ class Training:
             self.fit(trainer, module, loader, folder)
             return self.best_of(trainer)
         rows, known = first(lambda: self.boxed("train"))
-        draws = BoxBatches(len(rows), JOINT_IMAGES, steps, config["seed"], lambda: trainer.current_epoch, rank())
+        draws = BoxBatches(
+            len(rows), self.stages.joint_images, steps, config["seed"], lambda: trainer.current_epoch, rank()
+        )
         images = box_loader(self.catalogue.subset(rows), known, network.input, draws, config["workers"])
         self.fit(trainer, module, {"ranking": loader, "boxes": images}, folder)
         return self.best_of(trainer)

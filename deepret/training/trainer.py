@@ -16,7 +16,6 @@ from deepret.distributed.processes import ALL, lightning
 from deepret.errors import UserError
 from deepret.training.checkpoint import AtomicIO
 
-
 SETTINGS = {
     "accelerator",
     "benchmark",

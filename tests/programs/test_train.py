@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from deepret.data.loading import Batch
+from deepret.training import learning, stages
 from deepret.training.callbacks import Watch
 from deepret.training.mining.pool import Pool
 from deepret.training.ranking import Ranking
@@ -118,6 +119,30 @@ def test_codes_that_collapse_are_warned_of_once(program, monkeypatch: pytest.Mon
     assert ended.code == 0, ended.err
     assert ended.out.count("warning: 1-ranking, step 1: all codes have nearly collapsed into one") == 1
     assert "step 2" not in ended.out
+
+
+@pytest.mark.slow
+def test_each_stage_learns_at_its_own_rate(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = []
+
+    def watched(config: dict[str, Any], parts: learning.Rates, steps: int) -> Any:
+        rates.append((sorted({rate for _, rate in parts}), steps))
+        return learning.optimiser(config, parts, steps)
+
+    monkeypatch.setattr(stages, "optimiser", watched)
+    ended = program(
+        "train",
+        *FAST,
+        "regions=rpn",
+        "benchmark=none",
+        "stages.refinement=2",
+        "stages.refinement_rate=0.25",
+        "stages.proposals_rate=7.0",
+        "stages.projection_rate=3.0",
+    )
+    assert ended.code == 0, ended.err
+    assert [r for r, _ in rates] == [[1.0, 3.0], [7.0], [0.25, 0.75]]
+    assert [steps for _, steps in rates[::2]] == [2, 4]
 
 
 @pytest.mark.slow

@@ -13,7 +13,6 @@ from deepret.data.scenes.plan import Recipe
 from deepret.data.scenes.render import end_if_started_to_render, render
 from deepret.data.scenes.store import folder_of, keep
 from deepret.data.views import view_catalogue
-from deepret.errors import UserError
 
 
 class Scenes:
@@ -36,9 +35,6 @@ class Scenes:
         views: a folder of unlabelled photographs, each a class of its own in training; null for none.
         view_share: their share of each batch's classes.
         cache: where the pictures are kept.
-
-    Raises:
-        UserError: too few classes or images to learn or to score on, pictures too small, a noise that is no share.
     """
 
     def __init__(
@@ -56,17 +52,6 @@ class Scenes:
         view_share: Annotated[float, Field(ge=0, le=1)] = 0.4,
         cache: str = "~/.cache/deepret",
     ) -> None:
-        _at_least("train_classes", train_classes, 2, "a triplet needs a second class")
-        _at_least("val_classes", val_classes, 1, "the best checkpoint is chosen on val")
-        _at_least("test_classes", test_classes, 1, "the score comes from test")
-        _at_least("images_per_class", images_per_class, 2, "nothing can be compared with a single image")
-        _at_least("size", size, 48, "smaller buildings show nothing")
-        if size % 2:
-            raise UserError(f"data.size={size}: give an even number; pictures are drawn 1½ times as large.")
-        if not 0 <= noise <= 1:
-            raise UserError(f"data.noise={noise}: it is a share of the train images, from 0 to 1.")
-        if distractors < 0:
-            raise UserError(f"data.distractors={distractors}: give 0 or more.")
         self.recipe = Recipe(
             train_classes, val_classes, test_classes, images_per_class, distractors, size, float(noise), seed
         )
@@ -101,11 +86,6 @@ class Scenes:
             views=[False] * len(images),
         )
         return found if self.views is None else found.joined(view_catalogue(Path(self.views), False, self.cache))
-
-
-def _at_least(name: str, value: int, least: int, why: str) -> None:
-    if value < least:
-        raise UserError(f"data.{name}={value}: give {least} or more; {why}.")
 
 
 def truth(folder: Path) -> dict[str, Any]:

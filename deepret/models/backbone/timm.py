@@ -64,7 +64,7 @@ class Timm(Backbone):
 
 def _timm_model(name: str, pretrained: bool) -> nn.Module:
     """A model of timm, which takes images of any shape where it can."""
-    stretched = {"dynamic_img_size": True, "dynamic_img_pad": True}  # a vision transformer's positions, to the map
+    stretched: dict[str, Any] = {"dynamic_img_size": True, "dynamic_img_pad": True}  # a vision transformer's positions, to the map
     for flexible in (stretched, {"strict_img_size": False}):  # the second: Swin's windows, filled up
         try:
             return timm.create_model(name, pretrained=pretrained, **flexible)
