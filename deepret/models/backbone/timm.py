@@ -64,8 +64,9 @@ class Timm(Backbone):
 
 def _timm_model(name: str, pretrained: bool) -> nn.Module:
     """A model of timm, which takes images of any shape where it can."""
-    stretched: dict[str, Any] = {"dynamic_img_size": True, "dynamic_img_pad": True}  # a vision transformer's positions, to the map
-    for flexible in (stretched, {"strict_img_size": False}):  # the second: Swin's windows, filled up
+    # a vision transformer's positions are stretched to the map, its last patches filled up; so are Swin's windows
+    choices: list[dict[str, Any]] = [{"dynamic_img_size": True, "dynamic_img_pad": True}, {"strict_img_size": False}]
+    for flexible in choices:
         try:
             return timm.create_model(name, pretrained=pretrained, **flexible)
         except TypeError:
