@@ -41,6 +41,7 @@ def heap_growth(how: str) -> list[int]:
     return [held, freed]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is Linux's")
 def test_blocks_come_from_what_was_kept() -> None:
     if not (keep_memory() and hasattr(ctypes.CDLL(None), "mallinfo2")):
@@ -74,6 +75,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator is Linux's")
 def test_workers_get_none_of_what_was_kept(tmp_path: Path) -> None:
     script = tmp_path / "worker.py"

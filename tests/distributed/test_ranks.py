@@ -104,6 +104,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return [torch.load(folder / f"{i}.pt", weights_only=True) for i in range(WORLD)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_gradients_are_those_of_one_process(found: list[dict[str, Any]], case: str) -> None:
     model = Encoder()
@@ -117,6 +118,7 @@ def test_gradients_are_those_of_one_process(found: list[dict[str, Any]], case: s
         torch.testing.assert_close(process_found[case]["gradients"], wanted, rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_gathers_in_the_order_of_the_ranks(found: list[dict[str, Any]]) -> None:
     images, labels = whole_batch()
     for process_found in found:
@@ -124,6 +126,7 @@ def test_gathers_in_the_order_of_the_ranks(found: list[dict[str, Any]]) -> None:
         torch.testing.assert_close(process_found["codes"], Encoder()(images).detach(), rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.slow
 def test_own_rows_alone_would_be_wrong(found: list[dict[str, Any]]) -> None:
     """So the comparison above can fail: without the other processes' part the gradient is far off."""
     model = Encoder()

@@ -8,6 +8,7 @@ import torch
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "trainer.max_epochs=0")
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_scored_on_other_data_and_another_machine(program, photos: Path, tmp_path: Path) -> None:
     """Trained on views, whose split is val, with a GPU; scored on a catalogue's test split on a CPU."""
     trained = program("train", *FAST, "data=views", f"data.root={photos}", "gallery=false")

@@ -19,6 +19,7 @@ from deepret.training.ranking import Ranking
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
 
 
+@pytest.mark.slow
 def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) -> None:
     trained = program("train", *FAST, "regions=rpn", "gallery=true")
     assert trained.code == 0, trained.err
@@ -205,6 +206,7 @@ def test_ranking_stages_of_no_epochs_pass_the_network_on(program) -> None:
             assert program("eval", f"checkpoint={run / stage / 'best.ckpt'}").json["mAP"] == figure
 
 
+@pytest.mark.slow
 def test_no_epoch_at_all_gives_the_network_that_was_begun_with(program) -> None:
     ended = program("train", *FAST, "trainer.max_epochs=0")
     assert ended.code == 0, ended.err

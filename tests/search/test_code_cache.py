@@ -94,6 +94,7 @@ found = fingerprint(part)
 """
 
 
+@pytest.mark.slow
 def test_another_process_gets_the_same_fingerprint() -> None:
     """Sets, objects and functions print differently in every process: none of that may reach the key."""
     here: dict[str, str] = {}

@@ -197,7 +197,7 @@ def test_a_photograph_without_a_usable_code_is_named(network: Network, photos: l
     with pytest.raises(UserError, match=r"grey.png: its code is zero"):
         describer(network)([*photos, Photo(path)])
     network.backbone.layers[3].bias.data[0] = torch.nan
-    with pytest.raises(UserError, match=r"\d+.png: its code is no number: the weights"):
+    with pytest.raises(UserError, match=r"\d+.png: its code is no number: the network's weights"):
         describer(network)(photos)
 
 
