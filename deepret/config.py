@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import yaml  # type: ignore[import-untyped]
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -104,51 +105,61 @@ def known(program: str) -> list[str]:
 def _explain(program: str, search: list[str], overrides: list[str], error: Exception) -> UserError:
     """Finds the override that is at fault and says how to mend it."""
     folders = [f.removeprefix("file://") for s in search for f in s.split("[")[1].rstrip("]").split(",")]
-    known = groups(folders)
-    good: list[str] = []
+    options = groups(folders)
+    parsed = []
     for override in overrides:
         try:
-            parsed = OverridesParser.create().parse_override(override)
+            parsed.append(OverridesParser.create().parse_override(override))
         except HydraException:
             return UserError(
                 f"cannot read {override!r}: write key=value, with quotes around values that hold spaces or commas, "
                 f"such as 'data.root=\"my photos\"'."
             )
+    good: list[str] = []
+    for word in sorted(parsed, key=lambda p: p.key_or_group.split("@")[0] not in options):  # options before settings
+        override, key, value = str(word.input_line), word.key_or_group.split("@")[0], word.value()
         try:
             _compose(program, [*search, *good, override])
             good.append(override)
         except (HydraException, OmegaConfBaseException, ValueError) as cause:
-            key = parsed.key_or_group.split("@")[0]
-            value = parsed.value()
-            if key in known and not parsed.is_delete() and value not in known[key]:
+            if away := of_another_program(program, key):
+                return UserError(f"{override}: {away}")
+            if key in options and not word.is_delete() and value not in options[key]:
                 value = "null" if value is None else str(value)
-                return UserError(f"{key}={value}: there is no such option; {closest(value, known[key])}")
-            names = [*known, *keys(_compose(program, [*search, *good]))]
-            elsewhere = _elsewhere(program, key, folders)
+                return UserError(f"{key}={value}: there is no such option; {closest(value, options[key])}")
+            names = [*options, *keys(_compose(program, [*search, *good]))]
             if key not in names:
-                return UserError(
-                    f"{override}: there is no such setting as {key!r} here; {elsewhere or closest(key, names)}"
-                )
-            return UserError(f"{override}: {elsewhere or str(cause).splitlines()[0]}")
+                mend = of_another_option(key, folders) or closest(key, names)
+                return UserError(f"{override}: there is no such setting as {key!r} here; {mend}")
+            if word.is_add():
+                return UserError(f"{override}: there is such a setting already: leave the + out.")
+            return UserError(f"{override}: {str(cause).splitlines()[0]}")
     return UserError(str(error).splitlines()[0])
 
 
-def _elsewhere(program: str, key: str, folders: list[str]) -> str:
-    """Says where a setting belongs that this composition has no place for: to another option, or another program."""
-    group, _, name = key.partition(".")
-    if group not in groups(folders):
+def of_another_program(program: str, key: str) -> str:
+    """Says whose a setting is, or an option, that this program has no group for; nothing where it has one."""
+    group = key.partition(".")[0]
+    others = [other for other in ("train", "eval") if group in known(other)]
+    if program in others or not others:
         return ""
-    if group not in known(program):
-        others = [other for other in ("train", "eval") if group in known(other)]
-        mend = " the device is accelerator=cpu or accelerator=auto." if (program, group) == ("eval", "trainer") else ""
-        return f"{program} has no {group}: it is a setting of {' and '.join(others)}.{mend}" if others else ""
-    having = [option for option in groups(folders)[group] if name and name in _settings(group, option, folders)]
-    return f"it is a setting of {' and '.join(f'{group}={option}' for option in having)}." if having else ""
+    mend = "; the device is accelerator=cpu or accelerator=auto" if (program, group) == ("eval", "trainer") else ""
+    return f"{program} has no {group}, which is a setting of {others[0]}{mend}."
 
 
-def _settings(group: str, option: str, folders: list[str]) -> set[str]:
-    files = [root / group / f"{option}.yaml" for root in [conf_dir(), *map(Path, folders)]]
-    found = [OmegaConf.load(file) for file in files if file.is_file()]
+def of_another_option(key: str, folders: list[str] | None = None) -> str:
+    """Says which options of a group have a setting; nothing where none has."""
+    group, _, name = key.partition(".")
+    having = [o for o in dict.fromkeys(groups(folders).get(group, [])) if name in _settings(group, o, folders)]
+    return f"it is a setting of {' or '.join(f'{group}={option}' for option in having)}." if having else ""
+
+
+def _settings(group: str, option: str, folders: list[str] | None) -> set[str]:
+    files = [root / group / f"{option}.yaml" for root in [conf_dir(), *map(Path, folders or [])]]
+    try:
+        found = [OmegaConf.load(file) for file in files if file.is_file()]
+    except (OmegaConfBaseException, yaml.YAMLError, OSError):
+        return set()  # another mistake than the one that is explained
     return {str(key) for node in found if isinstance(node, DictConfig) for key in node}
 
 

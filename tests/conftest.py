@@ -42,6 +42,15 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope="session")
+def ground_truth(shared: Path) -> Path:
+    """The folder of official ground truths."""
+    folder = shared / "data/ground_truth"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is not there: official ground truths are not part of the repository")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache folder that all tests of one process share, so that scenes are rendered once."""
     return tmp_path_factory.mktemp("cache")

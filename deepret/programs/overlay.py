@@ -72,7 +72,7 @@ def overlay(stored: Node, words: list[str], where: str, folders: list[str] | Non
     found = OmegaConf.create(merged)
     for override in parsed:
         if override.key_or_group not in known:
-            _put(found, override)
+            _put(found, override, folders)
     return found
 
 
@@ -87,16 +87,17 @@ def parse(word: str) -> Override:
     return parsed
 
 
-def _put(cfg: DictConfig, override: Override) -> None:
+def _put(cfg: DictConfig, override: Override, folders: list[str] | None) -> None:
     """Sets or takes away one key."""
     key = override.key_or_group
     if key.startswith("hydra"):
         return
+    if away := configuration.of_another_program("eval", key):
+        raise UserError(f"{override.input_line}: {away}")
     names = list(configuration.keys(cfg))
     if key not in names and not (override.is_add() or override.is_force_add()):
-        raise UserError(
-            f"{override.input_line}: there is no such setting as {key!r}; {configuration.closest(key, names)}"
-        )
+        mend = configuration.of_another_option(key, folders) or configuration.closest(key, names)
+        raise UserError(f"{override.input_line}: there is no such setting as {key!r} here; {mend}")
     try:
         if override.is_delete():
             parent, _, last = key.rpartition(".")

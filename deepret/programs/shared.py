@@ -28,6 +28,7 @@ from deepret.search.exact import ExactIndex
 from deepret.training.fit import fit_projection
 from deepret.training.precision import choose_precision
 from deepret.training.settings import PROGRAM
+from deepret.training.trainer import check_settings
 
 
 def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
@@ -50,6 +51,8 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
     for key, value in found.items():
         if key in PROGRAM:
             configuration.check_value(PROGRAM[key], value, key)
+    if "trainer" in found:
+        check_settings(found["trainer"])
     configuration.check(found)
     index_of(found)  # a package that it lacks is said before any work
     return found

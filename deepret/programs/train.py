@@ -189,7 +189,10 @@ def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:
     if split is not None and split not in found and not {"query", "gallery"} <= found:
         mend = "give some classes that split in images.csv, or train"
         if config["data"]["_target_"].endswith(".Views"):  # nothing is held out, as asked for or of so few
-            mend = "hold some out with data.val_share=0.1, or train"
+            mend = (
+                "unlabelled photographs have data.split=val alone, with three of them, a data.val_share above 0 and a "
+            )
+            mend += "data.cache at least; or train"
         raise UserError(
             f"{catalogue.root}: no class has split={split}, so there is nothing to score: {mend} without a score, "
             f"with benchmark=none."

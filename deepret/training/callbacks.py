@@ -143,14 +143,16 @@ class Watch(pl.Callback):
 
     Args:
         stage: its name, for the messages.
+        mend: what keeps it from diverging.
         spread: 1 − ‖mean code‖² of a batch below which the codes count as collapsed.
 
     Raises:
         UserError: the loss is no number.
     """
 
-    def __init__(self, stage: str, spread: float = 0.02) -> None:
+    def __init__(self, stage: str, mend: str, spread: float = 0.02) -> None:
         self.stage = stage
+        self.mend = mend
         self.spread = spread
         self.warned = False
 
@@ -159,8 +161,8 @@ class Watch(pl.Callback):
         where = f"{self.stage}, step {trainer.global_step}"
         if not math.isfinite(outputs["loss"]):
             raise UserError(
-                f"{where}: the loss is no number: the weights have diverged. Start again with a smaller optimizer.lr, "
-                f"or with trainer.gradient_clip_val=1; resuming would repeat it."
+                f"{where}: the loss is no number: the weights have diverged. Start again with {self.mend}; resuming "
+                f"would repeat it."
             )
         spread = float(trainer.callback_metrics.get("spread", 1.0))
         if not self.warned and spread < self.spread:

@@ -56,8 +56,8 @@ def load(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if path.is_dir():
-        inside = sorted([*path.glob("best.ckpt"), *path.glob("*/best.ckpt")])
-        mend = f"name the file, such as {inside[-1]}." if inside else "and no checkpoint is in it; name the file."
+        inside = sorted(path.rglob("best.ckpt"))
+        mend = f"name the file, such as {inside[-1]}." if inside else "and no best.ckpt is in it; name the file."
         raise UserError(f"{path}: this is a folder, {mend}")
     if not path.is_file():
         raise UserError(f"{path}: there is no such checkpoint; a run keeps them in its folders 1-…, 2-…, 3-….")

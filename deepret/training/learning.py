@@ -18,7 +18,8 @@ Rates = list[tuple[nn.Module, float]]
 
 def freeze(network: Network, stage: Stage, config: dict[str, Any]) -> None:
     """Freezes proposals while a network learns to rank: they learn by a loss of their own, unless ``joint`` says so."""
-    if stage.kind == "ranking" and learns_regions(config) and not config["regions"].get("joint", False):
+    proposed = learns_regions(config) and not stage.first_regions
+    if stage.kind == "ranking" and proposed and not config["regions"].get("joint", False):
         network.regions.requires_grad_(False)
 
 

@@ -243,11 +243,17 @@ class Training:
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
         epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
-        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), Watch(stage.name)]
+        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), self.watch(stage)]
         logger = self.logs.loggers(self.run.folder, stage.name, epoch)
         return stage_trainer(
             self.config["trainer"], stage.epochs, steps, callbacks, alone, logger=logger, default_root_dir=str(folder)
         )
+
+    def watch(self, stage: Stage) -> Watch:
+        """What ends the stage where it diverges, and says by which setting it would not."""
+        rates = "a smaller optimizer.lr" + (" or stages.proposals_rate" if stage.kind == "proposals" else "")
+        clip = self.config["trainer"].get("gradient_clip_val")
+        return Watch(stage.name, rates + (", or with trainer.gradient_clip_val=1" if clip is None or clip > 1 else ""))
 
     def averages(self, stage: Stage) -> list[pl.Callback]:
         """The moving average of the weights, where it is asked for."""

@@ -11,12 +11,12 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from pytorch_lightning.strategies import StrategyRegistry
 
-from deepret.config import build, closest, locate
+from deepret.config import build, closest, locate, signature
 from deepret.distributed.processes import ALL, lightning
 from deepret.errors import UserError
 from deepret.training.checkpoint import AtomicIO
 
-SETTINGS = {
+SETTINGS = (
     "accelerator",
     "benchmark",
     "detect_anomaly",
@@ -32,10 +32,30 @@ SETTINGS = {
     "profiler",
     "strategy",
     "sync_batchnorm",
-}
+)
 """What of Lightning's trainer can be set; all else the stages set themselves, or would be misled by."""
-LENGTHS = {"max_steps", "max_time", "min_steps", "min_epochs", "fast_dev_run", "overfit_batches"}
-"""Lightning's other ways to end early, of which the schedules and what is said at the start would know nothing."""
+LENGTHS = "take trainer.max_epochs and trainer.limit_train_batches, which every stage keeps to."
+REFUSED = {
+    **dict.fromkeys(("max_steps", "max_time", "min_steps", "min_epochs", "fast_dev_run", "overfit_batches"), LENGTHS),
+    "accumulate_grad_batches": "a step is one whole batch, over which triplets are formed; take batch.images.",
+}
+"""Ways to another length or batch, of which the schedules and what is said at the start would know nothing."""
+
+
+def check_settings(node: dict[str, Any]) -> None:
+    """Checks that nothing is set that the stages decide themselves, or know nothing of.
+
+    Raises:
+        UserError: a setting that is not one of ``SETTINGS``.
+    """
+    for key in node.keys() - {*SETTINGS, "_target_"}:
+        if key in REFUSED:
+            mend = REFUSED[key]
+        elif key in signature(node["_target_"]):
+            mend = f"there are: {', '.join(SETTINGS)}."
+        else:
+            mend = closest(key, SETTINGS)
+        raise UserError(f"trainer.{key}: the stages do not take it; {mend}")
 
 
 def check_trainer(node: dict[str, Any]) -> None:
@@ -44,16 +64,9 @@ def check_trainer(node: dict[str, Any]) -> None:
     Photographs are described on CUDA or the CPU, beside Lightning, so it computes on nothing else.
 
     Raises:
-        UserError: a setting that is not one of ``SETTINGS``, a name that there is not, with the closest one that there
-            is, no device at all, or a list of them.
+        UserError: a name that there is not, with the closest one that there is, a precision that weights are not kept
+            in, no device at all, or a list of them.
     """
-    for key in node.keys() - SETTINGS - {"_target_"}:
-        mend = closest(key, SETTINGS)
-        if key in LENGTHS:
-            mend = "take trainer.max_epochs and trainer.limit_train_batches, which every stage keeps to."
-        elif key == "accumulate_grad_batches":
-            mend = "a step is one whole batch, over which triplets are formed; take batch.images."
-        raise UserError(f"trainer.{key}: the stages do not take it; {mend}")
     if str(node.get("precision")) in ("16-true", "bf16-true", "transformer-engine", "transformer-engine-float16"):
         raise UserError(
             f"trainer.precision={node['precision']!r}: weights are kept in 32 bits; take 32-true, bf16-mixed or "

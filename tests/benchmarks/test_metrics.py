@@ -65,11 +65,10 @@ def test_positives_beyond_the_end_of_a_ranking_count_as_never_found() -> None:
     assert average_precision(cut).tolist() == pytest.approx([(1 + (1 / 2 + 2 / 3) / 2) / 4, 0.25 / 2], abs=1e-15)
 
 
-def test_holidays_own_example_scores_what_its_official_program_says(shared: Path) -> None:
-    folder = shared / "data/ground_truth"
-    groups = Counter(name[:4] for name in (folder / "holidays_images.dat").read_text().split())
+def test_holidays_own_example_scores_what_its_official_program_says(ground_truth: Path) -> None:
+    groups = Counter(name[:4] for name in (ground_truth / "holidays_images.dat").read_text().split())
     pairs, counts = [], []
-    for q, line in enumerate((folder / "holidays_example_result.txt").read_text().splitlines()):
+    for q, line in enumerate((ground_truth / "holidays_example_result.txt").read_text().splitlines()):
         query, *names = [word for word in line.split() if word.endswith(".jpg")]
         names = [name for name in names if name != query]
         pairs += [(q, r) for r, name in enumerate(names) if name[:4] == query[:4]]

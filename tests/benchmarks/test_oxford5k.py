@@ -177,8 +177,8 @@ def test_no_usable_query_is_refused(tmp_path: Path) -> None:
         Oxford5k(str(write_copy(tmp_path, ["worcester_000194"]))).evaluate(describe)
 
 
-def test_reads_the_official_ground_truth(shared: Path) -> None:
-    queries = read_ground_truth(shared / "data/ground_truth/oxford5k_txt", "oxc1_")
+def test_reads_the_official_ground_truth(ground_truth: Path) -> None:
+    queries = read_ground_truth(ground_truth / "oxford5k_txt", "oxc1_")
     assert len(queries) == 55
     assert queries[0].name == "all_souls_1"
     assert queries[0].image == "all_souls_000013"

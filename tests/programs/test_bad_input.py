@@ -185,13 +185,19 @@ CASES: dict[str, Case] = {
     ),
     "given by the program": ("train", lambda t: ["+projection.channels=64"], ["projection.channels", "dim, whitening"]),
     "a trainer in eval": ("eval", lambda t: ["trainer=cpu"], ["trainer=cpu", "accelerator=cpu"]),
-    "a loss in eval": ("eval", lambda t: ["loss=triplet"], ["loss=triplet", "setting of train"]),
+    "a loss in eval": ("eval", lambda t: ["loss=triplet"], ["loss=triplet", "a setting of train"]),
     "a setting of another option": ("train", lambda t: ["data.root=photos"], ["data.root=photos", "data=catalogue"]),
+    "a plus too many": ("train", lambda t: ["+loss.margin=0.2"], ["+loss.margin=0.2", "leave the + out"]),
+    "a setting before its option": (
+        "train",
+        lambda t: ["data.root=photos", "data=catalogue", "loss.margn=1"],
+        ["loss.margn", "'loss.margin'"],
+    ),
     "proposals' setting of the grid": ("train", lambda t: ["regions=grid", "regions.nms=0.5"], ["regions=rpn"]),
     "checkpoint is a folder": (
         "eval",
         lambda t: [f"checkpoint={photo(t / 'run' / '1-ranking' / 'best.ckpt.png').parent}"],
-        ["folder", "no checkpoint"],
+        ["folder", "no best.ckpt"],
     ),
     "a model of several maps": (
         "train",

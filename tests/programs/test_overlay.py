@@ -86,7 +86,7 @@ def test_the_trainings_device_does_not_matter() -> None:
     [
         (["regions.hiden=3"], ["regions.hiden", "'regions.hidden'"]),
         (["regions=grit"], ["regions=grit", "'grid'"]),
-        (["loss.margin=0.3"], ["loss.margin", "no such setting"]),
+        (["loss.margin=0.3"], ["loss.margin=0.3", "a setting of train"]),
         (["+los.margin=0.3"], ["los", "no such setting"]),
         (["debug=fast"], ["debug=fast", "data=miniature"]),
         (["dims=64,128"], ["dims=64,128", "-m"]),

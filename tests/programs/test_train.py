@@ -111,7 +111,7 @@ def test_a_training_that_diverges_ends_and_names_the_rate(program) -> None:
     assert ended.code == 2
     [message] = [line for line in ended.err.splitlines() if line.startswith("error:")]
     assert "1-ranking, step 2: the loss is no number" in message
-    assert "optimizer.lr" in message
+    assert "a smaller optimizer.lr, or with trainer.gradient_clip_val=1;" in message
 
 
 def test_codes_that_collapse_are_warned_of_once(program, monkeypatch: pytest.MonkeyPatch) -> None:

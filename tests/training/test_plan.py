@@ -59,6 +59,12 @@ def test_each_part_learns_at_its_own_rate() -> None:
     assert not found.keys() & {id(p) for p in module.network.regions.parameters()}
 
 
+def test_the_regions_of_the_first_stage_are_no_proposals() -> None:
+    network = Parts().network
+    freeze(network, Stage("1-ranking", "ranking", 1, True), composed("regions=rpn"))  # type: ignore[arg-type]
+    assert all(p.requires_grad for p in network.regions.parameters())
+
+
 @pytest.mark.parametrize(
     ("words", "learns"),
     [(("regions=rpn",), False), (("regions=rpn", "regions.joint=true"), True), (("regions=grid",), True)],

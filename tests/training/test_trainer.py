@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from deepret.errors import UserError
-from deepret.training.trainer import check_trainer, try_trainer
+from deepret.training.trainer import check_settings, check_trainer, try_trainer
 
 NODE: dict[str, Any] = {
     "_target_": "pytorch_lightning.Trainer",
@@ -53,9 +53,11 @@ def test_what_lightning_refuses_is_one_message() -> None:
         ("accumulate_grad_batches", 4, "batch.images"),
         ("max_steps", 1, "trainer.max_epochs"),
         ("fast_dev_run", True, "trainer.limit_train_batches"),
-        ("enable_checkpointing", False, "enable_progress_bar"),
+        ("enable_checkpointing", False, "there are: accelerator"),
+        ("limit_val_batches", 3, "there are: accelerator"),
+        ("max_epoch", 3, "max_epochs"),
     ],
 )
 def test_what_the_stages_know_nothing_of_is_refused(key: str, value: object, mend: str) -> None:
     with pytest.raises(UserError, match=rf"trainer\.{key}: .*{mend}"):
-        check_trainer({**NODE, key: value})
+        check_settings({**NODE, key: value})

@@ -95,23 +95,31 @@ class Backbone(nn.Module):
 
 
 def _measure(backbone: Backbone) -> tuple[int, int, int]:
-    """Channels, stride and smallest side, found by running the backbone on shapes alone."""
+    """Channels, stride and smallest side, found by running the backbone on shapes alone, or on images where it must."""
     backbone.eval()
-    state = {name: torch.empty_like(value, device="meta") for name, value in backbone.state_dict().items()}
+    try:
+        return _measured(backbone, "meta")
+    except (AssertionError, RuntimeError, ValueError):  # some models hold tensors that are no state
+        pass
+    try:
+        return _measured(backbone, "cpu")
+    except (AssertionError, RuntimeError, ValueError) as error:
+        raise UserError(f"backbone: this model cannot take photographs of any shape ({error}).") from error
 
-    def shape(side: int) -> torch.Size:  # the shape alone: nothing is computed
-        return cast("Tensor", functional_call(backbone, state, (torch.empty(1, 3, side, side, device="meta"),))).shape
 
-    with torch.no_grad():
-        try:
-            small, large = shape(448), shape(896)  # multiples of 14, 16 and 32
-        except (AssertionError, RuntimeError, ValueError) as error:
-            raise UserError(f"backbone: this model cannot take photographs of any shape ({error}).") from error
-        if len(small) != 4:
-            raise UserError(
-                f"backbone: a map (1, C, H, W) is wanted, and this model gives {tuple(small)}; name another layer."
-            )
-        smallest = next(side for side in range(16, 449, 16) if _has_cells(shape, side))
+@torch.no_grad()
+def _measured(backbone: Backbone, device: str) -> tuple[int, int, int]:
+    state = {name: value.to(device) for name, value in backbone.state_dict().items()}
+
+    def shape(side: int) -> torch.Size:
+        return cast("Tensor", functional_call(backbone, state, (torch.zeros(1, 3, side, side, device=device),))).shape
+
+    small, large = shape(448), shape(896)  # multiples of 14, 16 and 32
+    if len(small) != 4:
+        raise UserError(
+            f"backbone: a map (1, C, H, W) is wanted, and this model gives {tuple(small)}; name another layer."
+        )
+    smallest = next(side for side in range(16, 449, 16) if _has_cells(shape, side))
     return small[1], 448 // (large[2] - small[2]), smallest
 
 

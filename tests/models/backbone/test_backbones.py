@@ -122,6 +122,7 @@ def test_torchvision_gives_the_maps_of_the_model_whose_weights_it_reads(tmp_path
         ("vit_tiny_patch16_224", 192, 16),
         ("convnext_atto", 320, 32),
         ("swin_tiny_patch4_window7_224", 768, 32),
+        ("swinv2_cr_tiny_224", 768, 32),
     ],
 )
 def test_timm(name: str, channels: int, stride: int) -> None:
