@@ -1,4 +1,9 @@
-"""The one exception that is meant for people."""
+"""The one exception that is meant for people, and how it names what they may have meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -6,3 +11,12 @@ class UserError(Exception):
 
     The programs print the message without a traceback and end with exit code 2.
     """
+
+
+def closest(word: str, names: Iterable[str]) -> str:
+    """A sentence that names the closest of ``names``, or all of them where none is close."""
+    names = sorted(set(names))
+    near = difflib.get_close_matches(word, names, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"there are: {', '.join(names)}." if names else "there are none."

@@ -21,10 +21,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from deepret.config import build, compose, resolve
+from deepret.config import compose, resolve
 from deepret.data.loading import Batch
 from deepret.memory import keep_memory
 from deepret.models.build import build_network
+from deepret.parts import build
 from deepret.training.ranking import Ranking
 
 AIM = 1.25

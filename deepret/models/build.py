@@ -6,9 +6,9 @@ from typing import Any
 
 import torch
 
-from deepret.config import build
 from deepret.errors import UserError
 from deepret.models.network import Network
+from deepret.parts import build
 
 PARTS = ("input", "backbone", "regions", "pooling", "projection", "weighting", "aggregation", "head")
 

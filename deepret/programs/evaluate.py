@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from deepret import config as configuration
 from deepret.benchmarks.result import Result
-from deepret.config import build, locate
 from deepret.data import check
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.processes import first
@@ -20,6 +19,7 @@ from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
+from deepret.parts import build, locate, signature
 from deepret.programs.overlay import overlay, parse
 from deepret.programs.shared import (
     describer,
@@ -130,7 +130,7 @@ def miniature(cfg: DictConfig, overrides: list[str]) -> DictConfig:
 
 def catalogue_of(config: dict[str, Any]) -> Catalogue | None:
     """The data, unless neither the benchmark nor a projection needs them."""
-    needs = "catalogue" in configuration.signature(config["benchmark"]["_target_"])
+    needs = "catalogue" in signature(config["benchmark"]["_target_"])
     if not needs and config.get("checkpoint") and not config.get("dims"):
         return None
     catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()

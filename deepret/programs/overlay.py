@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from deepret import config as configuration
-from deepret.errors import UserError
+from deepret.errors import UserError, closest
 from deepret.models.build import PARTS
 
 Node = dict[str, Any]
@@ -96,7 +96,7 @@ def _put(cfg: DictConfig, override: Override, folders: list[str] | None) -> None
         raise UserError(f"{override.input_line}: {away}")
     names = list(configuration.keys(cfg))
     if key not in names and not (override.is_add() or override.is_force_add()):
-        mend = configuration.of_another_option(key, folders) or configuration.closest(key, names)
+        mend = configuration.of_another_option(key, folders) or closest(key, names)
         raise UserError(f"{override.input_line}: there is no such setting as {key!r} here; {mend}")
     try:
         if override.is_delete():

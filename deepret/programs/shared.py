@@ -15,14 +15,14 @@ from omegaconf import DictConfig, OmegaConf
 from deepret import config as configuration
 from deepret.benchmarks.result import Result
 from deepret.benchmarks.searched import Index
-from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.describe import Together
 from deepret.distributed.processes import first
 from deepret.distributed.ranks import world
-from deepret.errors import UserError
+from deepret.errors import UserError, closest
 from deepret.models.build import build_network
 from deepret.models.network import Network
+from deepret.parts import build, check, check_value, locate
 from deepret.search.describe import Describer
 from deepret.search.exact import ExactIndex
 from deepret.training.fit import fit_projection
@@ -44,16 +44,16 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
     check_names(cfg, program)
     if "trainer" in cfg and cfg.trainer.get("precision") == "auto":
         cfg = cfg.copy()
-        depthwise = getattr(configuration.locate(cfg.backbone._target_), "depthwise", False)
+        depthwise = getattr(locate(cfg.backbone._target_), "depthwise", False)
         chosen = choose_precision(cfg.trainer.get("accelerator", "auto"), depthwise)
         OmegaConf.update(cfg, "trainer.precision", chosen)
     found = configuration.resolve(cfg)
     for key, value in found.items():
         if key in PROGRAM:
-            configuration.check_value(PROGRAM[key], value, key)
+            check_value(PROGRAM[key], value, key)
     if "trainer" in found:
         check_settings(found["trainer"])
-    configuration.check(found)
+    check(found)
     index_of(found)  # a package that it lacks is said before any work
     return found
 
@@ -71,7 +71,7 @@ def check_names(cfg: DictConfig, program: str) -> None:
     names = configuration.known(program)
     for key in map(str, cfg):
         if key not in names:
-            raise UserError(f"{key}: there is no such setting; {configuration.closest(key, names)}")
+            raise UserError(f"{key}: there is no such setting; {closest(key, names)}")
     for name in names:
         if name in PROGRAM:
             if name not in cfg and name not in OPTIONAL:

@@ -9,12 +9,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from deepret.benchmarks.result import Result
-from deepret.config import build, check_value
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.processes import check_started, first
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.models.network import Network
+from deepret.parts import build, check_value
 from deepret.programs.shared import device_of, evaluate_network, first_network, last_line, prepare, quiet, threads
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at

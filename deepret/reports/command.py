@@ -7,9 +7,9 @@ import sys
 
 from omegaconf import OmegaConf
 
-from deepret import config as configuration
 from deepret.errors import UserError
 from deepret.memory import keep_memory
+from deepret.parts import build, check
 
 
 def command(report: str, example: str) -> None:
@@ -37,5 +37,5 @@ def called(report: str, words: list[str], example: str) -> object:
     if plain:
         raise UserError(f"cannot read {plain[0]!r}: write key=value, such as {example}.")
     node = {"_target_": report, **OmegaConf.to_container(OmegaConf.from_dotlist(words))}  # type: ignore[dict-item]
-    configuration.check(node, "report")
-    return configuration.build(node)
+    check(node, "report")
+    return build(node)

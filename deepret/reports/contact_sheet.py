@@ -15,6 +15,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from deepret import config as configuration
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
+from deepret.parts import build
 from deepret.reports.command import command
 from deepret.reports.gallery import GAP, PAPER, QUERY, paste, save_png
 
@@ -51,7 +52,7 @@ def contact_sheet(
     """
     words = [f"data={data}", *([f"data.root={root}"] if root else [])]
     config = configuration.resolve(configuration.compose("train", words))
-    catalogue: Catalogue = configuration.build(config["data"]).load()
+    catalogue: Catalogue = build(config["data"]).load()
     lines = drawn(catalogue, split, rows, columns, seed)
     if not lines:
         raise UserError(f"data={data}: there is no photograph with split={split} in it.")

@@ -14,11 +14,11 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from torch import Tensor
 
 from deepret.benchmarks.proposals import best_fixed_boxes, recall
-from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.regions.rpn import RPN
+from deepret.parts import build
 from deepret.reports.command import command
 from deepret.reports.table import table
 from deepret.training import checkpoint as checkpoints

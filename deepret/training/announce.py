@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import torch
 
-from deepret.config import build
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.distributed.ranks import world
 from deepret.models.build import build_network, supplied_by
 from deepret.models.network import Network
 from deepret.models.regions.rpn import RPN
+from deepret.parts import build
 from deepret.training.learning import freeze
 from deepret.training.plan import FIRST, Stage
 from deepret.training.proposals.map_cache import MAPS_A_BATCH

@@ -7,8 +7,8 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from deepret.config import build
 from deepret.models.network import Network
+from deepret.parts import build
 from deepret.training.plan import Stage, learns_regions
 from deepret.training.ranking import Ranking
 

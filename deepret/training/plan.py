@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from deepret.config import build, locate
 from deepret.errors import UserError
+from deepret.parts import build, locate
 from deepret.training.settings import StageSettings
 
 FIRST = "1-ranking"

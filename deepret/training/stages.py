@@ -11,7 +11,6 @@ import pytorch_lightning as pl
 import torch
 
 from deepret.benchmarks.split import Split
-from deepret.config import build
 from deepret.data.catalogue import Catalogue
 from deepret.data.loading import train_loader
 from deepret.data.photo import Box
@@ -21,6 +20,7 @@ from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
+from deepret.parts import build
 from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
 from deepret.training.batches import EpochBatches, epoch_batches

@@ -11,9 +11,9 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from pytorch_lightning.strategies import StrategyRegistry
 
-from deepret.config import build, closest, locate, signature
 from deepret.distributed.processes import ALL, lightning
-from deepret.errors import UserError
+from deepret.errors import UserError, closest
+from deepret.parts import build, locate, signature
 from deepret.training.checkpoint import AtomicIO
 
 SETTINGS = (
@@ -48,7 +48,7 @@ def check_settings(node: dict[str, Any]) -> None:
     Raises:
         UserError: a setting that is not one of ``SETTINGS``.
     """
-    for key in node.keys() - {*SETTINGS, "_target_"}:
+    for key in sorted(node.keys() - {*SETTINGS, "_target_"}):
         if key in REFUSED:
             mend = REFUSED[key]
         elif key in signature(node["_target_"]):

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepret.config import build, conf_dir
+from deepret.config import conf_dir
 from deepret.data.augment import (
     LUMA,
     Augmentation,
@@ -27,6 +27,7 @@ from deepret.data.augment import (
 from deepret.data.photo import Photo
 from deepret.models.input.longer import Longer
 from deepret.models.input.square import Square
+from deepret.parts import build
 
 NOTHING = {
     **{"crop_area": 1.0, "zoom": 1.0, "flip": 0.0, "colour": 0.0, "grey": 0.0, "blur": 0.0},

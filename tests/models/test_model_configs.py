@@ -10,7 +10,8 @@ import pytest
 import yaml
 from torch import nn
 
-from deepret.config import INJECTED, check, conf_dir, signature
+from deepret.config import conf_dir
+from deepret.parts import INJECTED, check, signature
 
 GROUPS = ("input", "backbone", "regions", "pooling", "projection", "weighting", "aggregation", "head")
 SUPPLIED = {"channels": 1280, "stride": 32, "mean": [0.5] * 3, "std": [0.5] * 3}

@@ -7,11 +7,12 @@ import pytest
 import torch
 
 from deepret.benchmarks.proposals import best_fixed_boxes, recall
-from deepret.config import build, compose, resolve
+from deepret.config import compose, resolve
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.build import build_network
 from deepret.models.regions.rpn import RPN
+from deepret.parts import build
 from deepret.reports.command import called
 from deepret.reports.proposal_recall import as_shares
 from deepret.training import checkpoint as checkpoints

@@ -9,8 +9,9 @@ import pytest
 import torch
 import yaml
 
-from deepret.config import INJECTED, build, check, compose, conf_dir, resolve, signature
+from deepret.config import compose, conf_dir, resolve
 from deepret.errors import UserError
+from deepret.parts import INJECTED, build, check, signature
 
 GROUPS = ("loss", "mining", "optimizer", "schedule")
 FILES = [path for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]

@@ -7,8 +7,7 @@ from typing import Any, cast
 import timm
 from torch import Tensor, nn
 
-from deepret.config import closest
-from deepret.errors import UserError
+from deepret.errors import UserError, closest
 from deepret.models.backbone.base import Backbone
 from deepret.models.backbone.weights import fetch, fit_weights, read_weights
 

@@ -8,8 +8,7 @@ import torchvision
 from torch import Tensor
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from deepret.config import closest
-from deepret.errors import UserError
+from deepret.errors import UserError, closest
 from deepret.models.backbone.base import Backbone
 from deepret.models.backbone.weights import fetch, fit_weights, read_weights
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deepret.config import check, signature
 from deepret.data.catalogue import Catalogue
 from deepret.data.scenes.render import render
 from deepret.data.scenes.source import Scenes, truth
 from deepret.errors import UserError
+from deepret.parts import check, signature
 
 TARGET = "deepret.data.scenes.source.Scenes"
 
