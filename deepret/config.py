@@ -72,6 +72,14 @@ def options(group: str, folders: list[str] | None = None) -> list[dict[str, Any]
     return [cast("dict[str, Any]", node) for node in found if isinstance(node, dict)]
 
 
+def changes(group: str, option: str, folders: list[str] | None = None) -> dict[str, Any]:
+    """What an option sets on top of the option that it is built on; nothing where it stands on its own."""
+    files = [root / group / f"{option}.yaml" for root in [conf_dir(), *map(Path, folders or [])]]
+    found = [OmegaConf.load(file) for file in files if file.is_file()]
+    nodes = [cast("dict[str, Any]", OmegaConf.to_container(node, resolve=False)) for node in found]
+    return {key: value for node in nodes if "defaults" in node for key, value in node.items() if key != "defaults"}
+
+
 def known(program: str) -> list[str]:
     """The settings that stand at the top of ``conf/<program>.yaml``: its groups, then its own keys."""
     cfg = OmegaConf.load(conf_dir() / f"{program}.yaml")

@@ -24,7 +24,8 @@ def overlay(stored: Node, words: list[str], where: str, folders: list[str] | Non
     """The configuration that a checkpoint is scored with: its own, where the command line says nothing else.
 
     Of a training's settings only those of eval.yaml are taken. ``group=option`` puts the option's file in the group's
-    place, but a part of the network that is named again as it is keeps its settings. ``key=value`` then sets one key.
+    place, but a part of the network that is named again as it is keeps its settings, but for those that an option built
+    on another (``regions=rpn_spread``) changes. ``key=value`` then sets one key.
     A setting that followed another one in training, as benchmark.split follows data.split, follows it here too.
 
     Args:
@@ -52,18 +53,18 @@ def overlay(stored: Node, words: list[str], where: str, folders: list[str] | Non
                 f"data=miniature, or leave checkpoint out."
             )
     given = _plain(configuration.compose("eval", [str(p.input_line) for p in chosen], folders))
-    replaced = {p.key_or_group for p in chosen}
+    replaced = {p.key_or_group: str(p.value()) for p in chosen}
     merged = _plain(configuration.compose("eval", [], folders))
     for name in merged:
         if name in replaced and name not in given:  # ~group
             continue
-        if name in stored and name not in OWN | replaced:
+        if name in stored and name not in OWN | replaced.keys():
             merged[name] = _followed(name, stored, folders)
     for name in replaced:
         if name not in given:
             merged.pop(name, None)
         elif name in PARTS and _same(stored[name], given[name]):
-            merged[name] = _followed(name, stored, folders)
+            merged[name] = _followed(name, stored, folders) | configuration.changes(name, replaced[name], folders)
         else:
             merged[name] = given[name]
     if "stages" in merged:

@@ -22,9 +22,17 @@ CHOSEN = {"timm": {"name": "resnet10t"}, "torchvision": {"name": "resnet18", "la
 FILES = [path for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
 
 
+def read(path: Path) -> dict[str, Any]:
+    """What a file sets, on top of the file that it is built on."""
+    node: dict[str, Any] = yaml.safe_load(path.read_text())
+    for option in node.pop("defaults", []):
+        node = read(path.with_stem(option)) | node
+    return node
+
+
 def settings(path: Path) -> dict[str, Any]:
     """A part's node, without the values that it takes from elsewhere in the configuration (its defaults stand in)."""
-    node: dict[str, Any] = yaml.safe_load(path.read_text())
+    node = read(path)
     return {key: value for key, value in node.items() if not str(value).startswith("${")} | CHOSEN.get(path.stem, {})
 
 
@@ -34,7 +42,7 @@ def ident(path: Path) -> str:
 
 @pytest.mark.parametrize("path", FILES, ids=ident)
 def test_lists_every_setting_with_its_default(path: Path) -> None:
-    node: dict[str, Any] = yaml.safe_load(path.read_text())
+    node = read(path)
     assert set(node) - {"_target_"} == {name for name in signature(node["_target_"]) if name not in INJECTED}
     check(settings(path), ident(path))
 
@@ -42,7 +50,7 @@ def test_lists_every_setting_with_its_default(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=ident)
 def test_every_line_says_why(path: Path) -> None:
     lines = [line for line in path.read_text().splitlines() if line[:1] not in ("#", " ", "-", "")]
-    silent = [line for line in lines if " # " not in line and not line.startswith("_target_")]
+    silent = [line for line in lines if " # " not in line and not line.startswith(("_target_", "defaults"))]
     assert not silent
 
 

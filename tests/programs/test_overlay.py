@@ -66,6 +66,8 @@ def test_a_part_named_again_keeps_its_settings_and_another_takes_its_file() -> N
     other = laid(about, "regions=grid", "input=square", "regions.levels=2")
     assert other["regions"] == {"_target_": "deepret.models.regions.grid.Grid", "levels": 2, "whole": True}
     assert other["input"]["size"] == 224
+    spread = laid(about, "regions=rpn_spread")
+    assert (spread["regions"]["nms"], spread["regions"]["hidden"]) == (0.7, 128)
     named = laid(stored("backbone=resnet18"), "backbone=resnet50")
     assert named["backbone"]["name"] == "resnet50"
 
