@@ -15,6 +15,7 @@ from deepret.data.loading import Batch
 from deepret.distributed.ranks import gather
 from deepret.losses.triplet import squared_distances
 from deepret.models.network import Network
+from deepret.training.memory import recomputed
 from deepret.training.proposals.joint import BoxBatch, joint_losses
 
 Steps = Callable[[nn.Module], tuple[torch.optim.Optimizer, Any]]
@@ -42,10 +43,18 @@ class Ranking(pl.LightningModule):
         steps: makes optimiser and schedule.
         about: what checkpoints say of themselves.
         seed: seed of the run's random numbers.
+        microbatch: images whose activations are in memory at a time; None for the whole batch's.
     """
 
     def __init__(
-        self, network: Network, loss: nn.Module, miner: Any, steps: Steps, about: dict[str, Any], seed: int = 0
+        self,
+        network: Network,
+        loss: nn.Module,
+        miner: Any,
+        steps: Steps,
+        about: dict[str, Any],
+        seed: int = 0,
+        microbatch: int | None = None,
     ) -> None:
         super().__init__()
         self.network = network
@@ -54,6 +63,7 @@ class Ranking(pl.LightningModule):
         self.steps = steps
         self.about = about
         self.seed = seed
+        self.microbatch = microbatch
         self._since, self._seen = 0.0, 0
 
     def configure_optimizers(self) -> Any:
@@ -68,7 +78,15 @@ class Ranking(pl.LightningModule):
 
     def codes(self, batch: Batch) -> Tensor:
         """The codes (b, D) of a batch in several one-shape parts, in the sampler's order."""
-        return torch.cat([self.network(part).vectors for part in batch.parts])[batch.order]
+        if self.microbatch is None:
+            return torch.cat([self._describe(part) for part in batch.parts])[batch.order]
+        small = [images for part in batch.parts for images in part.split(self.microbatch)]
+        learning = [p for p in self.network.parameters() if p.requires_grad]
+        return recomputed(self._describe, small, learning)[batch.order]
+
+    def _describe(self, images: Tensor) -> Tensor:
+        found: Tensor = self.network(images).vectors
+        return found
 
     def training_step(self, batch: Batch | dict[str, Any], _: int) -> Tensor:
         """The ranking loss, and the RPN's where images with boxes come beside the batch."""

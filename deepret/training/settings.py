@@ -19,12 +19,14 @@ class BatchSettings:
         images_per_class: K of P × K; P = images / K classes.
         size: larger side of a training image, in pixels; both sides with ``input=square``.
         multiple: both sides become multiples of this many pixels, so that a batch has few shapes.
+        microbatch: images whose activations are in memory at a time, on each rank; None for the whole batch's.
     """
 
     images: Annotated[int, Field(ge=4)]
     images_per_class: Annotated[int, Field(ge=2)]
     size: Annotated[int, Field(ge=32)]
     multiple: PositiveInt = 32
+    microbatch: PositiveInt | None = None
 
 
 @dataclass(frozen=True)

@@ -60,13 +60,18 @@ class Training:
         """Refuses, before any work, data that cannot fill a batch or a stage.
 
         Raises:
-            UserError: no train split, fewer classes than a batch takes, a cap that leaves no batch, or no boxes where
-                regions are learned.
+            UserError: no train split, fewer classes than a batch takes, batch statistics of batches that are never
+                whole, a cap that leaves no batch, or no boxes where regions are learned.
         """
         if "train" not in self.catalogue.splits:
             raise UserError(
                 f"{self.catalogue.root}: there is no train split, so there is nothing to learn from: a flat folder "
                 f"without labels trains with data=views data.root={self.catalogue.root}."
+            )
+        if self.batch.microbatch is not None and self.config["backbone"].get("freeze_batchnorm") is False:
+            raise UserError(
+                "batch.microbatch with backbone.freeze_batchnorm=false: batch statistics would be those of a few "
+                "images; take batch.microbatch=null, or backbone.freeze_batchnorm=true."
             )
         check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
         self.batches(build(self.config["mining"]), 1, None, lambda: 0)
@@ -136,6 +141,7 @@ class Training:
             ),
             self.about(stage),
             config["seed"],
+            self.batch.microbatch,
         )
         batches = self.batches(miner, steps, self.describer(network), lambda: trainer.current_epoch)
         keep = KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience)

@@ -1,10 +1,14 @@
-"""Gradients of two processes against those of one on the whole batch. This file is also the program of each process."""
+"""Gradients of several processes against those of one on the whole batch, for every loss that there is.
+
+This file is also the program of each process.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +18,18 @@ import torch.distributed as dist
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from deepret.config import compose, groups, resolve
 from deepret.distributed.ranks import gather, rank, world
-from deepret.losses.triplet import Triplet
-from deepret.training.mining.all import All
-from deepret.training.mining.pool import Pool
-from deepret.training.mining.semi_hard import SemiHard
+from deepret.parts import build
+from deepret.training.memory import recomputed
 
-WORLD, IMAGES, LIMIT = 2, 12, 60
-MARGIN = 0.5
-MINERS: dict[str, Any] = {"all": All(), "semi_hard": SemiHard(MARGIN), "pool": Pool(MARGIN)}
-CASES = [f"{miner} {reduction}" for miner in MINERS for reduction in ("active", "mean", "sum")]
+WORLDS, IMAGES, LIMIT = (2, 4), 12, 90
+LOSSES = [f"loss={name}" for name in groups()["loss"]]
+LOSSES += [f"loss=triplet loss.reduction={reduction}" for reduction in ("mean", "sum")]
+MINERS = [f"mining={name}" for name in groups()["mining"]]
+SIZES = {"loss=triplet": "loss.margin=0.5"}
+"""What makes a loss see something in so small a batch."""
+CASES = [f"{loss} {miner}" for loss in LOSSES for miner in MINERS]
 
 
 class Encoder(nn.Module):
@@ -38,18 +44,37 @@ class Encoder(nn.Module):
         return F.normalize(self.layers(images), dim=1)
 
 
+class Again(nn.Module):
+    """An encoder that describes its images micro-batch by micro-batch, as a training step does under DDP."""
+
+    def __init__(self, images: tuple[Tensor, ...], encoder: Encoder) -> None:
+        super().__init__()
+        self.images, self.encoder = images, encoder
+
+    def forward(self) -> Tensor:
+        return recomputed(self.encoder, self.images, list(self.encoder.parameters()))
+
+
 def whole_batch() -> tuple[Tensor, Tensor]:
     images = torch.randn(IMAGES, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     return images, torch.arange(IMAGES // 3).repeat_interleave(3)
 
 
+@cache
+def parts(case: str) -> tuple[Any, Any]:
+    """Loss and mining, as a configuration has them."""
+    words = case.split()
+    config = resolve(compose("train", [*words, *filter(None, [SIZES.get(words[0])])]))
+    return build(config["loss"]), build(config["mining"])
+
+
 def loss_of(case: str, codes: Tensor, labels: Tensor) -> Tensor:
-    miner, reduction = case.split()
+    loss, miner = parts(case)
     same = labels[:, None] == labels
     itself = torch.eye(len(labels), dtype=torch.bool)
-    rows, positives, negatives = MINERS[miner].select(codes, codes, same & ~itself, ~same)
-    loss: Tensor = Triplet(MARGIN, reduction)(codes[rows], codes, positives, negatives)  # type: ignore[arg-type]
-    return loss
+    rows, positives, negatives = miner.select(codes, codes, same & ~itself, ~same)
+    found: Tensor = loss(codes[rows], codes, positives, negatives)
+    return found
 
 
 def gradients(model: nn.Module, loss: Tensor) -> list[Tensor]:
@@ -58,31 +83,37 @@ def gradients(model: nn.Module, loss: Tensor) -> list[Tensor]:
     return [p.grad.clone() for p in model.parameters() if p.grad is not None]
 
 
-def process(number: int, folder: Path) -> None:
+def process(number: int, count: int, folder: Path) -> None:
     """What one of the processes does: its share of the batch, each case, and its findings into a file."""
     torch.set_num_threads(1)
     assert (rank(), world()) == (0, 1)
-    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=number, world_size=WORLD)
-    assert (rank(), world()) == (number, WORLD)
+    dist.init_process_group("gloo", init_method=f"file://{folder / 'meeting'}", rank=number, world_size=count)
+    assert (rank(), world()) == (number, count)
     images, labels = whole_batch()
-    share = slice(number * IMAGES // WORLD, (number + 1) * IMAGES // WORLD)
+    share = slice(number * IMAGES // count, (number + 1) * IMAGES // count)
     model = nn.parallel.DistributedDataParallel(Encoder())
     found: dict[str, Any] = {"labels": gather(labels[share]), "codes": gather(model(images[share])).detach()}
     for case in CASES:
         loss = loss_of(case, gather(model(images[share])), gather(labels[share]))
         found[case] = {"loss": loss.detach(), "gradients": gradients(model, loss)}
+        small = images[share].split(2)
+        again = Again(small, model.module)
+        apart = nn.parallel.DistributedDataParallel(again)
+        loss = loss_of(case, gather(apart()), gather(labels[share]))
+        found[f"{case} in micro-batches"] = {"loss": loss.detach(), "gradients": gradients(again.encoder, loss)}
     codes = model(images[share])
-    parts = [torch.empty_like(codes) for _ in range(WORLD)]
-    dist.all_gather(parts, codes.detach())
-    parts[number] = codes  # only this process' own rows with a gradient: the common mistake
-    found["half a gradient"] = gradients(model, loss_of("all active", torch.cat(parts), labels))
+    shares = [torch.empty_like(codes) for _ in range(count)]
+    dist.all_gather(shares, codes.detach())
+    shares[number] = codes  # only this process' own rows with a gradient: the common mistake
+    found["half a gradient"] = gradients(model, loss_of(CASES[0], torch.cat(shares), labels))
     torch.save(found, folder / f"{number}.pt")
     dist.destroy_process_group()
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module", params=WORLDS, ids=lambda count: f"{count} processes")
+def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     """The findings of each process; all cases in one group, since starting takes longest."""
+    count = request.param
     folder = tmp_path_factory.mktemp("processes")
     paths = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
     environment = os.environ | {
@@ -91,8 +122,10 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         "OMP_NUM_THREADS": "1",
     }
     started = [
-        subprocess.Popen([sys.executable, __file__, str(i), str(folder)], env=environment, stderr=subprocess.PIPE)
-        for i in range(WORLD)
+        subprocess.Popen(
+            [sys.executable, __file__, str(i), str(count), str(folder)], env=environment, stderr=subprocess.PIPE
+        )
+        for i in range(count)
     ]
     try:
         said = [p.communicate(timeout=LIMIT)[1].decode() for p in started]
@@ -100,13 +133,14 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
         for p in started:
             p.kill()
             p.wait()
-    assert [p.returncode for p in started] == [0] * WORLD, "\n".join(said)
-    return [torch.load(folder / f"{i}.pt", weights_only=True) for i in range(WORLD)]
+    assert [p.returncode for p in started] == [0] * count, "\n".join(said)
+    return [torch.load(folder / f"{i}.pt", weights_only=True) for i in range(count)]
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("micro", ["", " in micro-batches"])
 @pytest.mark.parametrize("case", CASES)
-def test_gradients_are_those_of_one_process(found: list[dict[str, Any]], case: str) -> None:
+def test_gradients_are_those_of_one_process(found: list[dict[str, Any]], case: str, micro: str) -> None:
     model = Encoder()
     images, labels = whole_batch()
     loss = loss_of(case, model(images), labels)
@@ -114,8 +148,8 @@ def test_gradients_are_those_of_one_process(found: list[dict[str, Any]], case: s
     assert loss > 0
     assert sum(g.abs().sum() for g in wanted) > 1e-3
     for process_found in found:
-        torch.testing.assert_close(process_found[case]["loss"], loss.detach(), rtol=1e-12, atol=1e-14)
-        torch.testing.assert_close(process_found[case]["gradients"], wanted, rtol=1e-10, atol=1e-14)
+        torch.testing.assert_close(process_found[case + micro]["loss"], loss.detach(), rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(process_found[case + micro]["gradients"], wanted, rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.slow
@@ -131,7 +165,7 @@ def test_own_rows_alone_would_be_wrong(found: list[dict[str, Any]]) -> None:
     """So the comparison above can fail: without the other processes' part the gradient is far off."""
     model = Encoder()
     images, labels = whole_batch()
-    wanted = torch.cat([g.flatten() for g in gradients(model, loss_of("all active", model(images), labels))])
+    wanted = torch.cat([g.flatten() for g in gradients(model, loss_of(CASES[0], model(images), labels))])
     wrong = torch.cat([g.flatten() for g in found[0]["half a gradient"]])
     assert (wrong - wanted).norm() > 0.1 * wanted.norm()
 
@@ -143,4 +177,4 @@ def test_one_process_gathers_nothing() -> None:
 
 
 if __name__ == "__main__":
-    process(int(sys.argv[1]), Path(sys.argv[2]))
+    process(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))
