@@ -56,10 +56,10 @@ class _Recomputed(torch.autograd.Function):
         return torch.cat(codes)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         totals: list[Tensor | None] = [None] * len(ctx.parameters)
-        shares = gradients[0].split(ctx.counts)
+        shares = torch.split(gradients[0], ctx.counts)
         device = ctx.batches[0].device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             for images, share, state in zip(ctx.batches, shares, ctx.random, strict=True):

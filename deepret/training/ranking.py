@@ -80,7 +80,7 @@ class Ranking(pl.LightningModule):
         """The codes (b, D) of a batch in several one-shape parts, in the sampler's order."""
         if self.microbatch is None:
             return torch.cat([self._describe(part) for part in batch.parts])[batch.order]
-        small = [images for part in batch.parts for images in part.split(self.microbatch)]
+        small = [images for part in batch.parts for images in torch.split(part, self.microbatch)]
         learning = [p for p in self.network.parameters() if p.requires_grad]
         return recomputed(self._describe, small, learning)[batch.order]
 
