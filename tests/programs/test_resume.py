@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import threading
@@ -283,7 +284,8 @@ def test_a_long_run_holds_no_more_at_its_end(tmp_path: Path, cache: Path) -> Non
     for first, second in (((40, 120), (180, 235)), ((270, 340), (420, 480))):  # within a stage each
         early, late = ([held[k] for k in held if low <= k <= high] for low, high in (first, second))
         assert max(m for m, _, _ in late) < 1.05 * max(m for m, _, _ in early) + 50
-        assert max(f for _, f, _ in late) <= max(f for _, f, _ in early) + 4
+        usual = [statistics.median(files for _, files, _ in some) for some in (late, early)]  # others come and go
+        assert usual[0] <= usual[1] + 4
         assert max(n for _, _, n in late) <= max(n for _, _, n in early) + 4
 
 
