@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NoReturn
 
 from deepret.errors import UserError
@@ -17,6 +18,7 @@ PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
 }
+CONFIG_DIR = ("--config-dir", "-cd")
 HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info", "-p", "--package"}
 
 
@@ -39,9 +41,9 @@ def main(program: str | None = None) -> None:
     words = [_at_home(word) for word in words]
     keep_memory()
     several = _several()
-    if several is not None:
-        several.join()
     try:
+        if several is not None:
+            several.join()
         if HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
             _through_hydra(program, words)
         else:
@@ -51,7 +53,7 @@ def main(program: str | None = None) -> None:
             if program == "eval":  # a checkpoint's configuration takes the place of eval.yaml
                 _task(program)(None, overrides, folders)
             else:
-                _task(program)(config.compose(program, overrides, folders), overrides)
+                _train(config.compose(program, overrides, folders), overrides, words)
         if several is not None:
             several.leave()
     except UserError as error:
@@ -64,13 +66,26 @@ def main(program: str | None = None) -> None:
         _end("", 2)  # it lost another process, which has said why
 
 
+def _train(cfg: Any, overrides: list[str], words: list[str]) -> None:
+    """Trains in this process, or in as many of this machine as the configuration, or the run's, asks for."""
+    from deepret.distributed.launch import launch, wanted
+    from deepret.programs.train import trainer_of
+
+    count = wanted(trainer_of(cfg))
+    if count == 1:
+        _task("train")(cfg, overrides)
+    elif code := launch("train", words, count):
+        sys.exit(code)
+
+
 def _several() -> Any:
-    """What several processes of torchrun's have in common; None where this is the only one, which waits for nothing."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ:
+    """What several processes have in common; None where this is the only one, which waits for nothing."""
+    if not {"TORCHELASTIC_RUN_ID", "SLURM_STEP_NUM_TASKS"} & os.environ.keys():
         return None
     from deepret.distributed import processes
+    from deepret.distributed.launch import started
 
-    return processes if processes.several_started() else None
+    return processes if started() else None
 
 
 def _end(message: str, code: int) -> NoReturn:
@@ -104,7 +119,7 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     overrides, folders, rest = [], [], list(words)
     while rest:
         word = rest.pop(0)
-        if word in ("--config-dir", "-cd"):
+        if word in CONFIG_DIR:
             if not rest:
                 raise UserError(f"{word} needs a folder: {word} DIR.")
             folders.append(rest.pop(0))
@@ -126,10 +141,14 @@ def _through_hydra(program: str, words: list[str]) -> None:
 
     sys.argv = [f"deepret {program}", *words]
 
+    folders = [word for flag in pairwise(words) if flag[0] in CONFIG_DIR for word in flag]
+    folders += [word for word in words if word.startswith("--config-dir=")]
+
     @hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=program)
     def job(cfg: Any) -> None:
+        words = list(HydraConfig.get().overrides.task)
         try:
-            _task(program)(cfg, list(HydraConfig.get().overrides.task))
+            _train(cfg, words, [*folders, *words]) if program == "train" else _task(program)(cfg, words)
         except UserError as error:
             _end(f"error: {error}", 2)
 

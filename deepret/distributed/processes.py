@@ -1,4 +1,4 @@
-"""Several processes as one program: torchrun starts them, the first one decides and speaks, the others follow."""
+"""Several processes as one program: the first one decides and speaks, the others follow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any, NoReturn, TypeVar
 import torch
 import torch.distributed as dist
 
+from deepret.distributed.launch import by_srun, read_slurm, started
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
 
@@ -21,29 +22,60 @@ T = TypeVar("T")
 
 PATIENCE = datetime.timedelta(days=1)
 """The others wait while the first process renders, or trains the RPN; torchrun sees to processes that are gone."""
+MEETING = 600.0
+"""Seconds that processes wait for each other to start; the variable DEEPRET_MEETING_SECONDS sets others."""
 MOMENT = 5.0
 """Seconds in which the others meet a mistake that all of them meet."""
-ALL = ("auto", -1, "-1")
-"""Lightning's names for every device of a machine."""
 
 _store: Any = None
 
 
 def join() -> None:
-    """Joins the processes that torchrun has started; nothing where there is only one.
+    """Joins the processes that were started together; nothing where there is only one.
 
     What is on the CPU goes through gloo, what is on GPUs through NCCL. Only the first process is heard: what the others
     print goes nowhere, and they show no bars.
+
+    Raises:
+        UserError: some have not come, or the first one cannot be reached.
     """
     global _store
-    if not several_started() or dist.is_initialized():
+    if not started() or dist.is_initialized():
         return
-    _store, number, count = next(iter(dist.rendezvous("env://", timeout=PATIENCE)))  # type: ignore[attr-defined]
+    if by_srun():
+        read_slurm()
+    _store, number, count = _meet()
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=_store, rank=number, world_size=count, timeout=PATIENCE)
     if number > 0:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
         sys.stderr = _Quiet(sys.stderr.buffer, line_buffering=True)
+
+
+def _meet() -> tuple[Any, int, int]:
+    """The store that all share, this process' number and how many there are."""
+    seconds = float(os.environ.get("DEEPRET_MEETING_SECONDS", MEETING))
+    number, count, address = (os.environ[name] for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
+    try:
+        wait = datetime.timedelta(seconds=seconds)
+        found: tuple[Any, int, int] = next(iter(dist.rendezvous("env://", timeout=wait)))  # type: ignore[attr-defined]
+        found[0].add("here", 1)
+        until = time.monotonic() + seconds
+        while (here := found[0].add("here", 0)) < found[2] and time.monotonic() < until:
+            time.sleep(0.05)
+    except RuntimeError as error:  # torch's own errors of a store and of the network among them
+        raise UserError(
+            f"process {number} of {count} has not met the others at {address}:{os.environ['MASTER_PORT']} within "
+            f"{seconds:g} s: see that the first machine can be reached there and that all {count} were started "
+            f"({str(error).splitlines()[0]})"
+        ) from None
+    if here < found[2]:
+        raise UserError(
+            f"{here} of {count} processes have come to {address}:{os.environ['MASTER_PORT']} within {seconds:g} s: see "
+            f"that all were started, on every machine."
+        )
+    found[0].set_timeout(PATIENCE)
+    return found
 
 
 def leave() -> None:
@@ -61,6 +93,8 @@ def give_up(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     with contextlib.suppress(RuntimeError):
+        if _store is None:  # they have not met
+            os._exit(code)
         until = time.monotonic() + MOMENT
         arrived = _store.add("gave up", 1)
         while arrived < world() and time.monotonic() < until:
@@ -77,9 +111,14 @@ class _Quiet(io.TextIOWrapper):
 
 
 def speaks() -> bool:
-    """Whether it is this process that tells the user what went wrong: of several, the one that asks first."""
+    """Whether it is this process that tells the user what went wrong: of several, the one that asks first.
+
+    Of those that have not met, one on each machine.
+    """
+    if _store is None:
+        return not started() or os.environ.get("LOCAL_RANK", "0") == "0"
     try:
-        return _store is None or bool(_store.add("told", 1) == 1)
+        return bool(_store.add("told", 1) == 1)
     except RuntimeError:  # the store is gone with the process that kept it
         return True
 
@@ -126,7 +165,7 @@ def everyones(value: T) -> list[T]:
 
 
 def lightning(trainer: dict[str, Any], *, alone: bool = False) -> dict[str, Any]:
-    """The trainer's settings with devices, machines and strategy as torchrun has started the processes.
+    """The trainer's settings with devices, machines and strategy as the processes were started.
 
     Where Lightning is to choose, it is CUDA or the CPU, which are what photographs are described on.
 
@@ -146,35 +185,3 @@ def lightning(trainer: dict[str, Any], *, alone: bool = False) -> dict[str, Any]
         "num_nodes": world() // here,
         "strategy": "ddp" if strategy == "auto" else strategy,
     }
-
-
-def check_started(trainer: dict[str, Any]) -> None:
-    """Makes sure that several devices have as many processes.
-
-    Raises:
-        UserError: they are asked for, and torchrun has not started them.
-    """
-    if dist.is_torchelastic_launched():  # it says how many there are, whatever the configuration has
-        return
-    nodes, count = trainer.get("num_nodes", 1), _count(trainer)
-    if nodes > 1 or count > 1:
-        words = f"--nnodes={nodes} " if nodes > 1 else ""
-        raise UserError(
-            f"trainer.devices={trainer.get('devices')}, trainer.num_nodes={nodes}: several processes are started by "
-            f"torchrun: torchrun {words}--nproc_per_node={count} train.py trainer=ddp …; a single one takes "
-            f"trainer.devices=1 trainer.num_nodes=1."
-        )
-
-
-def several_started() -> bool:
-    """Whether torchrun has started this process and others."""
-    return dist.is_available() and dist.is_torchelastic_launched() and int(os.environ.get("WORLD_SIZE", "1")) > 1
-
-
-def _count(trainer: dict[str, Any]) -> int:
-    """The devices of this machine that a configuration asks for."""
-    devices = trainer.get("devices", 1)
-    if devices in ALL:
-        on_cpu = trainer.get("accelerator", "auto") == "cpu" or not torch.cuda.is_available()
-        return 1 if on_cpu else torch.cuda.device_count()
-    return int(devices)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from deepret.benchmarks.result import Result
 from deepret.data.catalogue import Catalogue
-from deepret.distributed.processes import check_started, first
+from deepret.distributed.launch import wanted
+from deepret.distributed.processes import first
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.models.network import Network
@@ -142,6 +144,18 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     return run
 
 
+def trainer_of(cfg: DictConfig) -> dict[str, Any]:
+    """The trainer's settings: the configuration's, or those of the run that ``resume`` names; none if it is amiss."""
+    if cfg.get("resume") in (None, "last"):
+        node = cfg.get("trainer")
+    else:
+        try:
+            node = Run.open(str(cfg.resume)).config.get("trainer")
+        except UserError:
+            node = None  # told later, by one process
+    return dict(node) if isinstance(node, Mapping | DictConfig) else {}
+
+
 def check_before_work(config: dict[str, Any]) -> None:
     """Refuses what nothing could come of.
 
@@ -150,7 +164,8 @@ def check_before_work(config: dict[str, Any]) -> None:
             a trainer that Lightning refuses.
     """
     check_trainer(config["trainer"])
-    check_started(config["trainer"])
+    if (count := wanted(config["trainer"])) > 1:
+        raise UserError(f"{count} processes are wanted, and this is one: start them with torchrun, or deepret train.")
     plan(config)
     device_of(config)
     try_trainer(config["trainer"])

@@ -6,12 +6,18 @@ import sys
 from typing import Any
 
 import pytorch_lightning as pl
+from lightning_fabric.plugins.environments import ClusterEnvironment  # type: ignore[attr-defined]
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.callbacks import TQDMProgressBar
-from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
+from pytorch_lightning.plugins.environments import (  # type: ignore[attr-defined]
+    LightningEnvironment,
+    TorchElasticEnvironment,
+)
 from pytorch_lightning.strategies import StrategyRegistry
 
-from deepret.distributed.processes import ALL, lightning
+from deepret.distributed.launch import ALL
+from deepret.distributed.processes import lightning
+from deepret.distributed.ranks import world
 from deepret.errors import UserError, closest
 from deepret.parts import build, locate, signature
 from deepret.training.checkpoint import AtomicIO
@@ -100,9 +106,14 @@ def try_trainer(node: dict[str, Any]) -> None:
     quiet = {"enable_progress_bar": False, "enable_checkpointing": False, "enable_model_summary": False}
     settings = {key: value for key, value in {**lightning(node), **quiet}.items() if key != "_target_"}
     try:
-        locate(node["_target_"])(**settings, logger=False)
+        locate(node["_target_"])(**settings, logger=False, plugins=[environment(alone=False)])
     except (MisconfigurationException, AssertionError, ImportError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"trainer: Lightning refuses it: {' '.join(str(error).split())}") from None
+
+
+def environment(alone: bool) -> ClusterEnvironment:
+    """Where Lightning reads who else there is: not in SLURM's variables, which are those of a whole job."""
+    return LightningEnvironment() if alone or world() == 1 else TorchElasticEnvironment()
 
 
 def stage_trainer(
@@ -130,7 +141,7 @@ def stage_trainer(
         enable_model_summary=False,
         num_sanity_val_steps=0,
         log_every_n_steps=1,
-        plugins=[AtomicIO(), *([LightningEnvironment()] if alone else [])],
+        plugins=[AtomicIO(), environment(alone)],
         **where,
     )
     return made
