@@ -71,7 +71,7 @@ def _train(cfg: Any, overrides: list[str], words: list[str]) -> None:
     from deepret.distributed.launch import launch, wanted
     from deepret.programs.train import trainer_of
 
-    count = wanted(trainer_of(cfg))
+    count = wanted(trainer_of(cfg, overrides))
     if count == 1:
         _task("train")(cfg, overrides)
     elif code := launch("train", words, count):

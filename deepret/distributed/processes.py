@@ -164,6 +164,26 @@ def everyones(value: T) -> list[T]:
     return found
 
 
+def agree(settings: dict[str, Any]) -> None:
+    """Makes sure that all processes were started with the same settings.
+
+    Args:
+        settings: by their names.
+
+    Raises:
+        UserError: in all processes, the first setting that one has otherwise than the first process.
+    """
+    ours, *others = everyones(settings)
+    for number, theirs in enumerate(others, start=1):
+        for name in sorted({*ours, *theirs}):
+            one, other = ours.get(name, "nothing"), theirs.get(name, "nothing")
+            if one != other:
+                raise UserError(
+                    f"process {number} was started with {name}={other}, and the first one with {name}={one}: start all "
+                    f"with the same words, and the same deepret."
+                )
+
+
 def lightning(trainer: dict[str, Any], *, alone: bool = False) -> dict[str, Any]:
     """The trainer's settings with devices, machines and strategy as the processes were started.
 

@@ -12,12 +12,13 @@ from typing import Any, cast
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from deepret import __version__
 from deepret import config as configuration
 from deepret.benchmarks.result import Result
 from deepret.benchmarks.searched import Index
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.describe import Together
-from deepret.distributed.processes import first
+from deepret.distributed.processes import agree, first
 from deepret.distributed.ranks import world
 from deepret.errors import UserError, closest
 from deepret.models.build import build_network
@@ -84,6 +85,20 @@ def check_names(cfg: DictConfig, program: str) -> None:
             options = configuration.groups().get(name)
             mend = f"take one of its options: {', '.join(f'{name}={o}' for o in options)}." if options else ""
             raise UserError(f"{name} is missing: {mend or f'{name} is needed as conf/{program}.yaml has it.'}")
+
+
+def agree_on(cfg: DictConfig) -> None:
+    """Makes sure that all processes have one configuration and one deepret; where they keep things may differ.
+
+    Raises:
+        UserError: what one has otherwise than the first.
+    """
+    if world() == 1:
+        return
+    found = {name: OmegaConf.select(cfg, name, throw_on_missing=False) for name in configuration.keys(cfg)}
+    kept = {name: str(v) for name, v in found.items() if not isinstance(v, DictConfig)}
+    own = {"deepret": __version__, "torch": torch.__version__}
+    agree({**{name: value for name, value in kept.items() if name not in ("cache", "workers", "threads")}, **own})
 
 
 def quiet() -> None:

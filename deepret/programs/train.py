@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
@@ -17,14 +16,23 @@ from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.models.network import Network
 from deepret.parts import build, check_value
-from deepret.programs.shared import device_of, evaluate_network, first_network, last_line, prepare, quiet, threads
+from deepret.programs.shared import (
+    agree_on,
+    device_of,
+    evaluate_network,
+    first_network,
+    last_line,
+    prepare,
+    quiet,
+    threads,
+)
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_table
 from deepret.training.announce import Forecast, announcement
 from deepret.training.checkpoint import write_bytes
 from deepret.training.plan import learns_regions, plan
-from deepret.training.run import Run
+from deepret.training.run import PLACES, Run
 from deepret.training.settings import PROGRAM
 from deepret.training.stages import Training
 from deepret.training.trainer import check_trainer, try_trainer
@@ -39,6 +47,7 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """
     start = time.perf_counter()
     quiet()
+    agree_on(cfg)
     run = first(lambda: open_run(cfg, overrides))
     try:
         return trained(run, start)
@@ -114,46 +123,56 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
 
 
 def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
-    """A new run, or the one that ``resume`` names, which goes on with its own configuration.
+    """A new run, or the one that ``resume`` names, which goes on with its own configuration, on any devices.
 
     Raises:
         UserError: no such run, one that is finished or still training, or a setting given beside ``resume=PATH``.
     """
-    wanted = check_value(PROGRAM["resume"], cfg.get("resume"), "resume")
-    if wanted is None or wanted == "last":
+    name = check_value(PROGRAM["resume"], cfg.get("resume"), "resume")
+    if name is None or name == "last":
         config = prepare(cfg)
         check_before_work(config)
-        return Run.start(config) if wanted is None else Run.last(config)
-    run = Run.open(wanted)
-    others = [o for o in overrides if not o.lstrip("+").startswith(("resume=", "output="))]
+        if name is None:
+            return Run.start(config)
+        run = Run.last(config)
+        run.config["trainer"] |= {key: config["trainer"][key] for key in PLACES if key in config["trainer"]}
+        return run
+    run = Run.open(name)
+    kept = ("resume", "output", *(f"trainer.{key}" for key in PLACES))
+    others = [o for o in overrides if o.lstrip("+").partition("=")[0] not in kept]
     if others:
         raise UserError(
-            f"{others[0]}: resume={wanted} goes on with the run's own settings, those of "
+            f"{others[0]}: resume={name} goes on with the run's own settings, those of "
             f"{run.folder / 'config.yaml'}; leave it out, or start a new run."
         )
     if run.state.get("status") == "finished":
         raise UserError(
-            f"resume={wanted}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
+            f"resume={name}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
         )
     try:
         run.hold()
     except UserError as error:
-        raise UserError(f"resume={wanted}: {error}") from None
+        raise UserError(f"resume={name}: {error}") from None
+    run.config["trainer"] |= _places(cfg, overrides)
     run.config = prepare(OmegaConf.create(run.config))
     check_before_work(run.config)
     return run
 
 
-def trainer_of(cfg: DictConfig) -> dict[str, Any]:
+def trainer_of(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """The trainer's settings: the configuration's, or those of the run that ``resume`` names; none if it is amiss."""
     if cfg.get("resume") in (None, "last"):
-        node = cfg.get("trainer")
-    else:
-        try:
-            node = Run.open(str(cfg.resume)).config.get("trainer")
-        except UserError:
-            node = None  # told later, by one process
-    return dict(node) if isinstance(node, Mapping | DictConfig) else {}
+        return {str(key): value for key, value in (cfg.get("trainer") or {}).items()}
+    try:
+        return {**Run.open(str(cfg.resume)).config["trainer"], **_places(cfg, overrides)}
+    except (UserError, KeyError):  # told later, by one process
+        return {}
+
+
+def _places(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
+    """Where the command line says that a run is to go on."""
+    named = {override.partition("=")[0] for override in overrides}
+    return {key: cfg.trainer[key] for key in PLACES if f"trainer.{key}" in named}
 
 
 def check_before_work(config: dict[str, Any]) -> None:

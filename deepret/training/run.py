@@ -15,6 +15,9 @@ from deepret.errors import UserError
 from deepret.training.checkpoint import FORMAT, write_bytes
 from deepret.training.lock import hold, let_go
 
+PLACES = ("accelerator", "devices", "num_nodes", "strategy")
+"""Where a trainer computes, which is nothing that a run depends on: it may go on elsewhere."""
+
 
 class Run:
     """A training's folder.
@@ -145,6 +148,7 @@ class Run:
 
 
 def digest(config: dict[str, Any]) -> str:
-    """A configuration's digest; how the run was asked to go on is no part of it."""
+    """A configuration's digest; how the run was asked to go on, and on which devices, is no part of it."""
     kept = {key: value for key, value in config.items() if key not in ("resume", "output")}
+    kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key not in PLACES}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
