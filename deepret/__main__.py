@@ -13,6 +13,8 @@ from deepret.memory import keep_memory
 
 # Threads that wait for work sleep: workers that decode, and other people's programs, need the core meanwhile.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# torch's C++ prints stacks of what it raises too: a process that meets nobody is told once.
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
 
 PROGRAMS = {
     "train": "trains a network and scores it before and after",

@@ -43,8 +43,8 @@ def read_slurm() -> None:
     """
     from lightning_fabric.plugins.environments import SLURMEnvironment  # type: ignore[attr-defined]
 
-    slurm, nodes = SLURMEnvironment(), int(os.environ.get("SLURM_STEP_NUM_NODES", "1"))
-    world = int(os.environ["SLURM_STEP_NUM_TASKS"])
+    world, nodes = (int(os.environ.get(name, "1")) for name in ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_NODES"))
+    job, step = (int(os.environ.get(name, "0")) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
     if world % nodes:
         raise UserError(f"srun started {world} tasks on {nodes} machines: take --ntasks-per-node, as many on each.")
     found = {
@@ -52,8 +52,8 @@ def read_slurm() -> None:
         "WORLD_SIZE": world,
         "LOCAL_RANK": os.environ["SLURM_LOCALID"],
         "LOCAL_WORLD_SIZE": world // nodes,
-        "MASTER_ADDR": slurm.main_address,
-        "MASTER_PORT": slurm.main_port,
+        "MASTER_ADDR": SLURMEnvironment.resolve_root_node_address(os.environ["SLURM_STEP_NODELIST"]),
+        "MASTER_PORT": 15000 + (100 * job + step) % 16000,  # its own for each step, below those that systems give away
     }
     os.environ.update({name: str(value) for name, value in found.items()})
 

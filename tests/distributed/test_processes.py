@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from deepret.data.photo import Photo
 from deepret.distributed import processes
 from deepret.distributed.describe import Together
-from deepret.distributed.processes import check_started, everyones, first, lightning
+from deepret.distributed.processes import agree, everyones, first, lightning
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
 from deepret.models.input.longer import Longer
@@ -69,6 +69,11 @@ def process(folder: Path) -> None:
         first(lambda: refuse(f"rank {rank()} refuses"))
     except UserError as error:
         found["refused"] = str(error)
+    for name, settings in {"alike": {"a": 1}, "not alike": {"a": 1, "b": number}}.items():
+        try:
+            found[name] = agree(settings)
+        except UserError as error:
+            found[name] = str(error)
     found["codes"] = describe(photos)
     found["one photograph"] = describe(photos[:1])  # a process has nothing to do
     network.moved.zero_()
@@ -112,6 +117,12 @@ def test_the_first_process_decides_for_all(found: tuple[str, Tensor, list[dict[s
         assert each["everyone's"] == [0, 10]
 
 
+def test_processes_with_other_settings_are_told(found: tuple[str, Tensor, list[dict[str, Any]]]) -> None:
+    for each in found[2]:
+        assert each["alike"] is None
+        assert "process 1 was started with b=1, and the first one with b=0" in each["not alike"]
+
+
 def test_one_process_speaks(found: tuple[str, Tensor, list[dict[str, Any]]]) -> None:
     assert found[0].split("\n") == ["rank 0 speaks", ""]
     assert sorted(each["speaks"] for each in found[2]) == [False, True]
@@ -147,26 +158,6 @@ def test_lightning_gets_what_torchrun_started(monkeypatch: pytest.MonkeyPatch) -
     assert lightning(node) == {**node, "devices": 8, "num_nodes": 2}
     assert lightning({**node, "devices": 1, "strategy": "auto"}) == {**node, "devices": 8, "num_nodes": 2}
     assert lightning(node, alone=True) == {**node, "devices": 1, "strategy": "auto"}
-
-
-@pytest.mark.parametrize(
-    ("settings", "words"),
-    [
-        ({"devices": 4}, ["trainer.devices=4", "torchrun --nproc_per_node=4 train.py"]),
-        ({"devices": "4"}, ["torchrun --nproc_per_node=4 train.py"]),
-        ({"devices": "auto", "accelerator": "gpu"}, ["trainer.devices=auto", "--nproc_per_node=3"]),
-        ({"num_nodes": 2}, ["trainer.num_nodes=2", "torchrun --nnodes=2"]),
-    ],
-)
-def test_several_devices_without_torchrun(monkeypatch: pytest.MonkeyPatch, settings: dict, words: list[str]) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
-    with pytest.raises(UserError) as told:
-        check_started(settings)
-    assert all(word in str(told.value) for word in words)
-    check_started({"devices": "auto", "accelerator": "cpu", "num_nodes": 1})
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
-    check_started(settings)
 
 
 if __name__ == "__main__":

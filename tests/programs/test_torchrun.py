@@ -102,10 +102,3 @@ def test_a_mistake_is_told_once_and_ends_all(tmp_path: Path, cache: Path) -> Non
     codes = [int(code) for code in re.findall(r"exitcode\s*: (-?\d+)", ended.stderr)]
     assert 2 in codes
     assert set(codes) <= {2, -15}  # one that torchrun ended before it could go by itself
-
-
-def test_several_devices_are_refused_before_any_work(program, tmp_path: Path) -> None:
-    ended = program("train", *RUN, "trainer.devices=2")
-    assert ended.code == 2
-    assert "torchrun" in ended.err
-    assert not (tmp_path / "outputs").exists()

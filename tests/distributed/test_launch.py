@@ -1,0 +1,155 @@
+"""Who starts the processes of a training, and what becomes of those that nobody meets."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from deepret.distributed.launch import by_srun, read_slurm, started, wanted
+from deepret.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+SRUN = {
+    "SLURM_STEP_NUM_TASKS": "4",
+    "SLURM_STEP_NUM_NODES": "2",
+    "SLURM_NTASKS": "4",
+    "SLURM_PROCID": "3",
+    "SLURM_LOCALID": "1",
+    "SLURM_STEP_NODELIST": "node[07-08]",
+    "SLURM_JOB_ID": "123",
+}
+
+
+@pytest.fixture(autouse=True)
+def nobody_has_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", *SRUN):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("settings", "count"),
+    [
+        ({}, 1),
+        ({"devices": 2, "accelerator": "cpu"}, 2),
+        ({"devices": "3"}, 3),
+        ({"devices": "auto", "accelerator": "gpu"}, 3),
+        ({"devices": -1}, 3),
+        ({"devices": "auto", "accelerator": "cpu"}, 1),
+        ({"devices": 8, "accelerator": "cpu"}, 8),
+        ({"devices": "abc"}, 1),
+    ],
+)
+def test_as_many_processes_as_devices(monkeypatch: pytest.MonkeyPatch, settings: dict, count: int) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    assert wanted(settings) == count
+
+
+@pytest.mark.parametrize("run", ["torchrun", "srun"])
+def test_processes_that_were_started_start_no_others(monkeypatch: pytest.MonkeyPatch, run: str) -> None:
+    more = {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2"} if run == "torchrun" else SRUN
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    assert started()
+    assert wanted({"devices": 2, "num_nodes": 2, "accelerator": "cpu"}) == 1
+
+
+def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    with pytest.raises(UserError, match=r"trainer.devices=4: this machine has 3 GPUs"):
+        wanted({"devices": 4})
+
+
+def test_several_machines_have_to_be_started() -> None:
+    with pytest.raises(UserError, match=r"trainer.num_nodes=2.*torchrun --nnodes=2 --nproc_per_node=4 train.py.*srun"):
+        wanted({"num_nodes": 2, "devices": 4, "accelerator": "cpu"})
+
+
+def test_reads_what_srun_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not by_srun()
+    for name in ("RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    with monkeypatch.context() as slurm:
+        for name, value in SRUN.items():
+            slurm.setenv(name, value)
+        assert by_srun()
+        before = dict(os.environ)
+        try:
+            read_slurm()
+            found = {name: value for name, value in os.environ.items() if name not in before}
+        finally:
+            for name in set(os.environ) - set(before):
+                del os.environ[name]
+        assert int(found.pop("MASTER_PORT")) > 1024
+        assert found == {
+            "RANK": "3",
+            "WORLD_SIZE": "4",
+            "LOCAL_RANK": "1",
+            "LOCAL_WORLD_SIZE": "2",
+            "MASTER_ADDR": "node07",
+        }
+        slurm.setenv("SLURM_STEP_NUM_NODES", "3")
+        with pytest.raises(UserError, match="4 tasks on 3 machines"):
+            read_slurm()
+
+
+def test_the_batch_script_of_a_job_is_no_task_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_NTASKS", "4")
+    monkeypatch.setenv("SLURM_PROCID", "0")
+    assert not started()
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rank", "told"),
+    [
+        ("0", "within 2 s"),  # it holds the meeting, and the other is missing
+        ("1", "process 1 of 2 has not met the others at 127.0.0.1:"),  # nobody holds it
+    ],
+)
+def test_a_process_that_meets_nobody_ends_with_a_message(tmp_path: Path, rank: str, told: str) -> None:
+    more = {"TORCHELASTIC_RUN_ID": "x", "RANK": rank, "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1"}
+    more |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "DEEPRET_MEETING_SECONDS": "2"}
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "train.py"), "debug=fast"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **more},
+    )
+    assert ended.returncode == 2, ended.stderr
+    lines = [line for line in ended.stderr.splitlines() if not line.startswith("[")]  # torch's own remarks
+    assert [line.startswith("error: ") for line in lines] == [True], ended.stderr
+    assert told in lines[0]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_gives_the_code_of_the_process_that_failed(tmp_path: Path) -> None:
+    words = ["loss.margin=x", "debug=fast"]
+    program = f"import sys; from deepret.distributed.launch import launch; sys.exit(launch('train', {words}, 2))"
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert ended.returncode == 2
+    assert ended.stderr.count("error: loss.margin='x'") == 1
+    assert len(ended.stderr.splitlines()) == 1
