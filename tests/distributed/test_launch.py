@@ -26,6 +26,9 @@ SRUN = {
 }
 
 
+SIZES = ("WORLD_SIZE", "LOCAL_WORLD_SIZE")
+
+
 @pytest.fixture(autouse=True)
 def nobody_has_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("TORCHELASTIC_RUN_ID", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", *SRUN):
@@ -83,7 +86,7 @@ def test_reads_what_srun_says(monkeypatch: pytest.MonkeyPatch) -> None:
         before = dict(os.environ)
         try:
             read_slurm()
-            found = {name: value for name, value in os.environ.items() if name not in before}
+            found = {name: os.environ[name] for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", *SIZES)}
         finally:
             for name in set(os.environ) - set(before):
                 del os.environ[name]
