@@ -8,7 +8,7 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NoReturn
 
-from deepret.errors import UserError
+from deepret.errors import AGAIN, Preempted, UserError
 from deepret.memory import keep_memory
 
 # Threads that wait for work sleep: workers that decode, and other people's programs, need the core meanwhile.
@@ -62,6 +62,8 @@ def main(program: str | None = None) -> None:
         _end(f"error: {error}", 2)
     except KeyboardInterrupt as stop:
         _end(f"\nstopped. {stop}".rstrip(), 130)
+    except Preempted as stop:
+        _end(f"\nstopped. {stop}", AGAIN)
     except Exception:
         if several is None or not several.told():
             raise

@@ -20,3 +20,11 @@ def closest(word: str, names: Iterable[str]) -> str:
     if near:
         return f"did you mean {near[0]!r}?"
     return f"there are: {', '.join(names)}." if names else "there are none."
+
+
+AGAIN = 75
+"""Exit code of a run that was asked to make room and can be gone on with, as sysexits.h has it."""
+
+
+class Preempted(BaseException):
+    """A run was asked to make room; no ``Exception``, so that nothing takes it for a fault."""

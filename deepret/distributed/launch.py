@@ -12,12 +12,10 @@ from typing import Any
 
 import torch
 
-from deepret.errors import UserError
+from deepret.errors import AGAIN, UserError
 
 ALL = ("auto", -1, "-1")
 """Lightning's names for every device of a machine."""
-AGAIN = 75
-"""Exit code of a run that was told to make room and can go on later, as sysexits.h has it."""
 
 
 def started() -> bool:

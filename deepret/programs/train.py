@@ -13,7 +13,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.distributed.launch import wanted
 from deepret.distributed.processes import first
 from deepret.distributed.ranks import rank
-from deepret.errors import UserError
+from deepret.errors import Preempted, UserError
 from deepret.models.network import Network
 from deepret.parts import build, check_value
 from deepret.programs.shared import (
@@ -32,6 +32,7 @@ from deepret.reports.table import results_table
 from deepret.training.announce import Forecast, announcement
 from deepret.training.checkpoint import write_bytes
 from deepret.training.plan import learns_regions, plan
+from deepret.training.preemption import Preemption
 from deepret.training.run import PLACES, Run
 from deepret.training.settings import PROGRAM
 from deepret.training.stages import Training
@@ -44,33 +45,37 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     Raises:
         UserError: any mistake in configuration or data, before work starts where it can be known by then.
         KeyboardInterrupt: the user stopped it; it says how to go on.
+        Preempted: a scheduler did; likewise.
     """
     start = time.perf_counter()
     quiet()
     agree_on(cfg)
     run = first(lambda: open_run(cfg, overrides))
     try:
-        return trained(run, start)
-    except KeyboardInterrupt:
+        with Preemption() as preemption:
+            return trained(run, start, preemption)
+    except (KeyboardInterrupt, Preempted) as stop:
         run.state["status"] = "interrupted"
         run.save()
-        raise KeyboardInterrupt(f"The last good state is kept: go on with resume={run.folder}") from None
+        asked = f"{stop} asked for it. " if isinstance(stop, Preempted) else ""
+        raise type(stop)(f"{asked}The last good state is kept: go on with resume={run.folder}") from None
     finally:
         run.let_go()
 
 
-def trained(run: Run, start: float) -> dict[str, Any]:
+def trained(run: Run, start: float, preemption: Preemption) -> dict[str, Any]:
     """Trains what is not finished of a run, and scores it.
 
     Args:
         run: new, or to go on with.
         start: when the program began, by ``time.perf_counter``.
+        preemption: hears whether the run is to end.
     """
     config = run.config
     threads(config)
     device = device_of(config)
     catalogue: Catalogue = first(lambda: data_of(run))
-    training = Training(run, catalogue, device)
+    training = Training(run, catalogue, device, preemption)
     training.check()
     try:
         values = learn_and_score(training, catalogue)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from deepret.data.catalogue import Catalogue
-from deepret.data.sampler import Draw, PKBatches, TripletBatches
+from deepret.data.sampler import PKBatches, TripletBatches
 from deepret.distributed.processes import first
 from deepret.errors import UserError
 from deepret.search.describe import Describer
@@ -24,7 +25,7 @@ class EpochOrdered(Protocol):
 
     def __len__(self) -> int: ...
 
-    def __iter__(self) -> Iterator[list[Draw]]: ...
+    def __iter__(self) -> Iterator[list[Any]]: ...
 
 
 class EpochBatches:
@@ -34,22 +35,26 @@ class EpochBatches:
         batches: P × K or triplet batches.
         epoch: the trainer's epoch.
         prepare: mines triplets before an epoch's first batch.
+
+    Attributes:
+        skip: how many batches of an epoch a run that was cut off has seen already.
     """
 
     def __init__(self, batches: EpochOrdered, epoch: Callable[[], int], prepare: Mining | None = None) -> None:
         self.batches = batches
         self.epoch = epoch
         self.prepare = prepare
+        self.skip: Callable[[int], int] = lambda _: 0
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[list[Draw]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         epoch = self.epoch()
         if self.prepare is not None:
             self.prepare(epoch)
         self.batches.set_epoch(epoch)
-        yield from self.batches  # nothing above happens before a batch is asked for
+        yield from islice(self.batches, self.skip(epoch), None)  # nothing above happens before a batch is asked for
 
 
 class Mining:

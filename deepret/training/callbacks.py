@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import resource
+import signal
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import pytorch_lightning as pl
 import torch
 
 from deepret.data.check import report
+from deepret.distributed.ranks import world
 from deepret.errors import UserError
 from deepret.training.batches import Mining
 from deepret.training.checkpoint import save_network
+from deepret.training.preemption import Preemption
 
 
 class KeepBest(pl.Callback):
@@ -94,29 +98,99 @@ class KeepBest(pl.Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to know."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "worse": self.worse}
+        kept = {"best": self.best, "best_epoch": self.best_epoch, "worse": self.worse}
+        return {**kept, "losses": list(self._losses)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where the run was cut off."""
         self.best, self.best_epoch, self.worse = state["best"], state["best_epoch"], state["worse"]
+        self._losses = list(state["losses"])
 
 
 class SaveState(pl.Callback):
-    """Saves the whole state between two epochs, where nothing is under way, so that a resumed run is the same run.
+    """Saves the whole state between two steps, where nothing is under way, so that a resumed run is the same run.
+
+    It does between epochs, every so many steps within one, and when the run is asked to end. Lightning is told that the
+    epoch begins; ``skip`` says how many of its batches have been seen already.
 
     Args:
         path: the file, replaced whole.
+        preemption: hears whether the run is to end.
+        every: steps within an epoch between two saves; None for none.
+        within: whether a state within an epoch can be gone on from; without it the epoch begins again.
+
+    Raises:
+        Preempted: the run was asked to end.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, preemption: Preemption, every: int | None = None, within: bool = True) -> None:
         self.path = path
+        self.preemption = preemption
+        self.every = every
+        self.within = within
+        self._epoch, self._seen, self._before = 0, 0, 0
+
+    def skip(self, epoch: int) -> int:
+        """How many batches of an epoch were seen before the run was cut off."""
+        return self._before if epoch == self._epoch else 0
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """From here on, what asks the run to end waits for a step to end."""
+        self.preemption.patient = True
+
+    def on_train_end(self, trainer: pl.Trainer, module: Any) -> None:
+        """A stage has ended."""
+        self.preemption.patient = False
+
+    def on_exception(self, trainer: pl.Trainer, module: Any, exception: BaseException) -> None:
+        """A stage was cut off."""
+        self.preemption.patient = False
 
     def on_train_epoch_start(self, trainer: pl.Trainer, module: Any) -> None:
         """Saves what the epoch before left behind."""
-        if trainer.current_epoch > 0:
-            # Lightning sets this back when the epoch's first batch comes; saved before, it would skip the whole epoch.
-            trainer.fit_loop.epoch_loop.batch_progress.reset_on_run()
+        if trainer.current_epoch != self._epoch:
+            self._epoch, self._before = trainer.current_epoch, 0
+        self._seen = self._before
+        if self._epoch > 0 and not self._seen:
+            self._save(trainer)
+
+    def on_train_batch_start(self, trainer: pl.Trainer, module: Any, batch: Any, batch_idx: int) -> None:
+        """Saves where it is time to, or the run is to end."""
+        self._seen = self._before + batch_idx
+        ends = self.preemption.asked is not None
+        if world() > 1 and trainer.world_size > 1:  # one of them may have heard it first
+            ends = trainer.strategy.reduce_boolean_decision(ends, all=False)
+        due = self.every is not None and self._seen % self.every == 0
+        if batch_idx > 0 and self.within and (due or ends):
+            self._save(trainer)
+        if ends:
+            self.preemption.asked = self.preemption.asked or signal.SIGTERM
+            self.preemption.end()
+
+    def _save(self, trainer: pl.Trainer) -> None:
+        """Saves, with Lightning's counts as they are between an epoch's beginning and its first batch.
+
+        It sets the batches back only when that one comes: saved as they are, it would skip the whole epoch.
+        """
+        epochs, batches = trainer.fit_loop.epoch_progress, trainer.fit_loop.epoch_loop.batch_progress
+        kept = deepcopy((epochs.state_dict(), batches.state_dict()))
+        for count in (epochs.total, epochs.current):
+            count.started = count.completed  # type: ignore[attr-defined]
+        batches.total.reset_on_restart()
+        batches.reset_on_run()
+        try:
             trainer.save_checkpoint(self.path)
+        finally:
+            epochs.load_state_dict(kept[0])
+            batches.load_state_dict(kept[1])
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to know."""
+        return {"epoch": self._epoch, "seen": self._seen}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where the run was cut off."""
+        self._epoch, self._before = state["epoch"], state["seen"]
 
 
 class KeepMined(pl.Callback):

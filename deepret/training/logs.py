@@ -28,19 +28,20 @@ class CSVLog(Logger):
     Args:
         path: the file.
         stage: the stage whose figures are written.
-        epoch: epoch that the stage goes on from; what it wrote of later ones before it was cut off is taken out.
+        since: epoch and step that the stage goes on from; what it wrote of later ones before it was cut off is taken
+            out.
     """
 
-    def __init__(self, path: Path, stage: str, epoch: int = 0) -> None:
+    def __init__(self, path: Path, stage: str, since: tuple[int, int] = (0, 0)) -> None:
         super().__init__()
         self.path = path
         self.stage = stage
-        self._take_out(epoch)
+        self._take_out(since)
 
     @rank_zero_only
-    def _take_out(self, epoch: int) -> None:
+    def _take_out(self, since: tuple[int, int]) -> None:
         path, stage = self.path, self.stage
-        kept = [row for row in read_csv(path) if row["stage"] != stage or int(row["epoch"]) < epoch]
+        kept = [row for row in read_csv(path) if row["stage"] != stage or (int(row["epoch"]), int(row["step"])) < since]
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
@@ -93,7 +94,7 @@ class Logs:
 
     An offline run of W&B cannot be gone on with: of two files with one name, the later one to be sent takes the place
     of the first. So a run that was cut off writes its figures again from ``metrics.csv``, into one file that holds all.
-    An online one goes on where W&B has it, and shows the epoch that is done again twice, with the same values.
+    An online one goes on where W&B has it, and shows the steps that are done again twice, with the same values.
 
     Args:
         wandb: ``offline`` writes a W&B run that ``wandb sync`` sends later, without a key; ``online`` sends at once;
@@ -150,9 +151,9 @@ class Logs:
             warnings.warn(f"W&B is left out: {error}. The figures are in {folder / 'metrics.csv'}.", stacklevel=1)
             self._wandb = None
 
-    def loggers(self, folder: Path, stage: str, epoch: int = 0) -> list[Logger]:
-        """The loggers of one stage."""
-        csv_log = CSVLog(folder / "metrics.csv", stage, epoch)
+    def loggers(self, folder: Path, stage: str, since: tuple[int, int] = (0, 0)) -> list[Logger]:
+        """The loggers of one stage, which goes on from an epoch and a step."""
+        csv_log = CSVLog(folder / "metrics.csv", stage, since)
         if self._wandb is None:
             return [csv_log]
         self._write_again()

@@ -23,7 +23,7 @@ Steps = Callable[[nn.Module], tuple[torch.optim.Optimizer, Any]]
 
 
 def reseed(*parts: int) -> None:
-    """Seeds torch's random numbers from whole numbers, so that an epoch is the same wherever a run begins it."""
+    """Seeds torch's random numbers from whole numbers, so that what follows is the same wherever a run begins it."""
     seed = 0
     for part in parts:
         seed = (seed * 1_000_003 + part + 1) % 2**63
@@ -72,9 +72,12 @@ class Ranking(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_epoch_start(self) -> None:
-        """Begins an epoch with random numbers that depend on (seed, epoch, rank) only."""
-        reseed(self.seed, self.current_epoch, self.global_rank)
+        """Begins to count images."""
         self._since, self._seen = time.perf_counter(), 0
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Begins a step with random numbers that depend on (seed, step, rank) only, wherever a run is gone on with."""
+        reseed(self.seed, self.global_step, self.global_rank)
 
     def codes(self, batch: Batch) -> Tensor:
         """The codes (b, D) of a batch in several one-shape parts, in the sampler's order."""

@@ -35,6 +35,7 @@ class StageSettings:
 
     Args:
         steps: batches an epoch; after each epoch the state is saved.
+        save_every: steps between two saves within an epoch of ranking, or None for none; SIGUSR1 and SIGTERM save too.
         ranking: epochs of ranking, with the grid where the regions are proposals; 0 passes the network on as it is.
         proposals: epochs over the cached maps, for regions that are learned, which need one at least.
         refinement: epochs of ranking over the proposals; 0 passes the network on as it is.
@@ -53,6 +54,7 @@ class StageSettings:
     ranking: NonNegativeInt
     proposals: NonNegativeInt
     refinement: NonNegativeInt
+    save_every: PositiveInt | None = None
     proposals_rate: PositiveFloat = 10.0
     refinement_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
     projection_rate: PositiveFloat = 1.0

@@ -27,6 +27,7 @@ from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
 from deepret.training.learning import freeze, optimiser, ranking_rates
 from deepret.training.plan import FIRST, Stage, learns_regions
+from deepret.training.preemption import Preemption
 from deepret.training.proposals.joint import BoxBatches, box_loader
 from deepret.training.proposals.map_cache import MAPS_A_BATCH, Cached, ShapeBatches, cache_maps
 from deepret.training.proposals.stage import Proposals, map_loader, recall_on
@@ -43,13 +44,15 @@ class Training:
         run: the run's folder and configuration.
         catalogue: the photographs.
         device: where descriptors are computed outside Lightning.
+        preemption: hears whether the run is to end.
     """
 
-    def __init__(self, run: Run, catalogue: Catalogue, device: torch.device) -> None:
+    def __init__(self, run: Run, catalogue: Catalogue, device: torch.device, preemption: Preemption) -> None:
         self.run = run
         self.config = run.config
         self.catalogue = catalogue
         self.device = device
+        self.preemption = preemption
         self.stages: StageSettings = build(self.config["stages"])
         self.batch: BatchSettings = build(self.config["batch"])
         self.logs = build(self.config["logger"])
@@ -114,6 +117,7 @@ class Training:
                     score = first(lambda: self.propose(stage, network))  # noqa: B023
                 self.run.note(stage.name, finished=True, score=score, seconds=round(time.perf_counter() - began, 1))
                 first(lambda: (folder / "state.ckpt").unlink(missing_ok=True))  # noqa: B023
+                self.preemption.end()
             if stage.kind == "ranking":
                 self.rankings[stage.name] = best
             previous = best
@@ -146,7 +150,9 @@ class Training:
         batches = self.batches(miner, steps, self.describer(network), lambda: trainer.current_epoch)
         keep = KeepBest(self.val_score(), folder / "best.ckpt", self.stages.validate_every, self.stages.patience)
         mined = [] if batches.prepare is None else [KeepMined(batches.prepare)]
-        trainer = self.trainer(stage, steps, keep, *mined)
+        save = self.saving(stage)
+        batches.skip = save.skip
+        trainer = self.trainer(stage, steps, keep, *mined, save)
         loader = train_loader(
             self.catalogue,
             self.batch.size,
@@ -162,10 +168,13 @@ class Training:
             self.fit(trainer, module, loader, folder)
             return self.best_of(trainer)
         rows, known = first(lambda: self.boxed("train"))
-        draws = BoxBatches(
-            len(rows), self.stages.joint_images, steps, config["seed"], lambda: trainer.current_epoch, rank()
+        draws = EpochBatches(
+            BoxBatches(len(rows), self.stages.joint_images, steps, config["seed"], rank()),
+            lambda: trainer.current_epoch,
         )
-        images = box_loader(self.catalogue.subset(rows), known, network.input, draws, config["workers"])
+        draws.skip = save.skip
+        catalogue = self.catalogue.subset(rows)
+        images = box_loader(catalogue, known, network.input, draws, config["seed"], config["workers"])
         self.fit(trainer, module, {"ranking": loader, "boxes": images}, folder)
         return self.best_of(trainer)
 
@@ -213,7 +222,7 @@ class Training:
         keep = KeepBest(
             score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall"
         )
-        trainer = self.trainer(stage, len(batches), keep, alone=True)
+        trainer = self.trainer(stage, len(batches), keep, self.saving(stage), alone=True)
         loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
         self.fit(trainer, module, loader, folder)
         for maps in (train.maps, val.maps):
@@ -243,17 +252,22 @@ class Training:
             stage: what it trains.
             steps: batches an epoch, with ``trainer.limit_train_batches`` taken off already.
             keep: scores, and keeps the best.
-            more: callbacks that come before the saving.
+            more: callbacks that come after it, in their order.
             alone: whether one process trains while the others wait.
         """
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
-        epoch = int(checkpoints.load(state)["epoch"]) if state.is_file() else 0
-        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, SaveState(state), self.watch(stage)]
-        logger = self.logs.loggers(self.run.folder, stage.name, epoch)
+        found = checkpoints.load(state) if state.is_file() else {"epoch": 0, "global_step": 0}
+        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, self.watch(stage)]
+        logger = self.logs.loggers(self.run.folder, stage.name, (int(found["epoch"]), int(found["global_step"])))
         return stage_trainer(
             self.config["trainer"], stage.epochs, steps, callbacks, alone, logger=logger, default_root_dir=str(folder)
         )
+
+    def saving(self, stage: Stage) -> SaveState:
+        """What saves a stage's state; proposals, which are quick, begin an epoch again that was cut off."""
+        path, ranking = self.run.folder / stage.name / "state.ckpt", stage.kind == "ranking"
+        return SaveState(path, self.preemption, self.stages.save_every, within=ranking)
 
     def watch(self, stage: Stage) -> Watch:
         """What ends the stage where it diverges, and says by which setting it would not."""

@@ -26,6 +26,7 @@ from deepret.programs.shared import evaluate_network
 from deepret.training.callbacks import Watch
 from deepret.training.logs import read_csv
 from deepret.training.proposals.stage import Proposals
+from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.stages import Training
 
@@ -149,6 +150,70 @@ def test_a_run_cut_off_as_a_stage_begins_starts_it_from_the_same_numbers(
     torch.rand(7)  # whatever else has drawn random numbers meanwhile
     ended = program("train", *words, "resume=last", root=tmp_path / "cut")
     assert ended.code == 0, ended.err
+    first, second = weights(alone), weights(ended.json)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("regions=rpn", "ema=0.9", "regions.joint=true"),
+        ("regions=grid", "mining=pool", "mining.margin=2.0", "batch.images=9", "batch.images_per_class=3", "ema=0.9"),
+    ],
+    ids=["joint", "pool"],
+)
+def test_a_run_that_is_asked_to_end_goes_on_within_its_epoch(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    """Asked in the third step of an epoch of five, twice; once more where the proposals are learned."""
+    words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "threads=1", "workers=0", *words)
+    words += ("stages.steps=5", "stages.ranking=2", "stages.refinement=2", "optimizer.lr=0.001")
+    steps: list[int] = []
+
+    def step(self: Ranking, batch: Any, number: int) -> torch.Tensor:
+        steps.append(self.global_step)
+        if len(steps) in asked:
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return training_step(self, batch, number)
+
+    training_step, asked = Ranking.training_step, (3, 8)
+    alone = program("train", *words, root=tmp_path / "alone").json
+    monkeypatch.setattr(Ranking, "training_step", step)
+    for end in asked:
+        ended = program("train", *words, *(["resume=last"] if end > 3 else []), root=tmp_path / "cut")
+        assert ended.code == 75
+        assert "SIGUSR1 asked for it. The last good state is kept: go on with resume=" in ended.err
+        assert len(steps) == end
+    ended = program("train", *words, "resume=last", root=tmp_path / "cut")
+    assert ended.code == 0, ended.err
+    assert steps[:10] == list(range(10))  # none is done again
+    assert figures(Path(alone["run"])) == figures(Path(ended.json["run"]))
+    first, second = weights(alone), weights(ended.json)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.slow
+def test_a_state_within_an_epoch_is_kept(program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut off by what cannot be heard, after a save in the middle of the epoch."""
+    words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "threads=1", "regions=grid", "workers=0")
+    words += ("stages.steps=7", "stages.save_every=3")
+    steps: list[int] = []
+
+    def step(self: Ranking, batch: Any, number: int) -> torch.Tensor:
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        steps.append(self.global_step)
+        return training_step(self, batch, number)
+
+    training_step = Ranking.training_step
+    alone = program("train", *words, root=tmp_path / "alone").json
+    with monkeypatch.context() as patch:
+        patch.setattr(Ranking, "training_step", step)
+        assert program("train", *words, root=tmp_path / "cut").code == 130
+    ended = program("train", *words, "resume=last", root=tmp_path / "cut")
+    assert ended.code == 0, ended.err
+    assert figures(Path(alone["run"])) == figures(Path(ended.json["run"]))
     first, second = weights(alone), weights(ended.json)
     assert all(torch.equal(first[key], second[key]) for key in first)
 

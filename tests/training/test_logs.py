@@ -15,8 +15,7 @@ def trained(folder: Path, epochs: range, value: float, cut: bool) -> None:
     """Two steps an epoch of one stage; where it is cut off, the file is left as it is at that moment."""
     logs = Logs()
     logs.open(folder, {"seed": 0}, "one")
-    first = epochs.start
-    loggers = logs.loggers(folder, "1-ranking", first)
+    loggers = logs.loggers(folder, "1-ranking", (epochs.start, 2 * epochs.start))
     for epoch in epochs:
         for step in (2 * epoch, 2 * epoch + 1):
             for logger in loggers:

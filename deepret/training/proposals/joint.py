@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from deepret.data.loading import Loader, in_parts
 from deepret.data.photo import Box
 from deepret.models.input.base import Input
 from deepret.models.network import Network
+from deepret.training.batches import EpochBatches
 from deepret.training.proposals.map_cache import Variants
 
 VARIANTS = 1_000_000
@@ -38,38 +39,40 @@ class BoxBatch:
 
 
 class BoxBatches:
-    """Draws rows with boxes for each step; an epoch's draws and variants depend on (seed, epoch) alone.
+    """Draws rows with boxes for each step of an epoch; the draws and variants depend on (seed, epoch) alone.
 
     Args:
         rows: images there are.
         images: images a step.
         steps: batches an epoch.
         seed: of the draws.
-        epoch: the trainer's epoch.
         rank: this process' number; each rank draws its own images.
     """
 
-    def __init__(self, rows: int, images: int, steps: int, seed: int, epoch: Callable[[], int], rank: int = 0) -> None:
+    def __init__(self, rows: int, images: int, steps: int, seed: int, rank: int = 0) -> None:
         self.rows = rows
         self.images = images
         self.steps = steps
         self.seed = seed
-        self.epoch = epoch
         self.rank = rank
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """The epoch that the next iteration draws."""
+        self.epoch = epoch
 
     def __len__(self) -> int:
         return self.steps
 
     def __iter__(self) -> Iterator[list[int]]:
-        epoch = self.epoch()
-        random = np.random.default_rng((self.seed, epoch, 4, self.rank))
+        random = np.random.default_rng((self.seed, self.epoch, 4, self.rank))
         for _ in range(self.steps):
             rows = random.choice(self.rows, self.images, replace=self.images > self.rows)
-            yield [int(row) * VARIANTS + 1 + epoch for row in rows]
+            yield [int(row) * VARIANTS + 1 + self.epoch for row in rows]
 
 
 def box_loader(
-    catalogue: Catalogue, boxes: Sequence[Sequence[Box]], input: Input, batches: BoxBatches, workers: int
+    catalogue: Catalogue, boxes: Sequence[Sequence[Box]], input: Input, batches: EpochBatches, seed: int, workers: int
 ) -> Loader[BoxBatch]:
     """A loader of ``BoxBatch``, one a step.
 
@@ -78,9 +81,10 @@ def box_loader(
         boxes: of each, in pixels.
         input: says what shape and size a photograph becomes.
         batches: which images each step draws.
+        seed: of the variants.
         workers: processes that decode.
     """
-    images = Variants(catalogue, boxes, VARIANTS, input, batches.seed)
+    images = Variants(catalogue, boxes, VARIANTS, input, seed)
     return Loader(images, workers=workers, batch_sampler=batches, collate_fn=_collate)
 
 

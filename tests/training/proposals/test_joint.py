@@ -5,7 +5,9 @@ from deepret.training.proposals.joint import VARIANTS, BoxBatches
 
 def drawn(seed: int = 0, epoch: int = 0, rank: int = 0, rows: int = 10) -> list[list[tuple[int, int]]]:
     """Row and variant of each image of each step."""
-    return [[divmod(item, VARIANTS) for item in step] for step in BoxBatches(rows, 4, 5, seed, lambda: epoch, rank)]
+    batches = BoxBatches(rows, 4, 5, seed, rank)
+    batches.set_epoch(epoch)
+    return [[divmod(item, VARIANTS) for item in step] for step in batches]
 
 
 def test_each_step_draws_other_images_and_each_epoch_another_variant() -> None:

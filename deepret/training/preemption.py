@@ -1,0 +1,53 @@
+"""Making room when a scheduler asks for it: the run ends after the step under way, and goes on later."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any
+
+from deepret.errors import Preempted
+
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGTERM") if hasattr(signal, name))
+"""What schedulers send before they end a job: SLURM the one that ``--signal`` names, then SIGTERM."""
+
+
+class Preemption:
+    """Hears the signals that ask a run to end.
+
+    While a stage trains they are kept for a moment at which its state can be saved; at any other time the run ends at
+    once, as at Ctrl-C. A context: signals go where they went before once it is left.
+
+    Attributes:
+        asked: the signal that has come, if any.
+        patient: whether a stage trains.
+    """
+
+    def __init__(self) -> None:
+        self.asked: int | None = None
+        self.patient = False
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Preemption:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, number: int, _: FrameType | None) -> None:
+        first, self.asked = self.asked is None, number
+        if first and not self.patient:
+            self.end()
+
+    def end(self) -> None:
+        """Ends the run if it was asked to.
+
+        Raises:
+            Preempted: it was.
+        """
+        if self.asked is not None:
+            raise Preempted(signal.Signals(self.asked).name)
