@@ -27,6 +27,7 @@ from deepret.memory import keep_memory
 from deepret.models.build import build_network
 from deepret.parts import build
 from deepret.training.ranking import Ranking
+from deepret.training.references.batch import WholeBatch
 
 AIM = 1.25
 
@@ -53,7 +54,9 @@ def training(regions: str, overrides: list[str]) -> tuple[Ranking, torch.optim.O
         network.regions.is_trained.fill_(True)
         network.regions.requires_grad_(False)  # its own loss trains an RPN, in a stage of its own
     optimizer = build(config["optimizer"], params=[p for p in network.parameters() if p.requires_grad])
-    module = Ranking(network, build(config["loss"]), build(config["mining"]), lambda _: (optimizer, None), {})
+    module = Ranking(
+        network, build(config["loss"]), build(config["mining"]), WholeBatch(), lambda _: (optimizer, None), {}
+    )
     module.log = module.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
     module.on_train_epoch_start()
     return module.train(), optimizer

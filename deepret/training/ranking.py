@@ -40,6 +40,7 @@ class Ranking(pl.LightningModule):
         network: the network that learns.
         loss: anchors (A, D), references (M, D), positives and negatives (A, M) → scalar.
         miner: picks the pairs that count.
+        references: codes and labels of the batch → those that its images are compared with, the batch's first.
         steps: makes optimiser and schedule.
         about: what checkpoints say of themselves.
         seed: seed of the run's random numbers.
@@ -51,6 +52,7 @@ class Ranking(pl.LightningModule):
         network: Network,
         loss: nn.Module,
         miner: Any,
+        references: nn.Module,
         steps: Steps,
         about: dict[str, Any],
         seed: int = 0,
@@ -60,6 +62,7 @@ class Ranking(pl.LightningModule):
         self.network = network
         self.loss = loss
         self.miner = miner
+        self.references = references
         self.steps = steps
         self.about = about
         self.seed = seed
@@ -103,16 +106,18 @@ class Ranking(pl.LightningModule):
         """The loss of the whole batch, over all ranks."""
         codes = gather(self.codes(batch).float())
         labels = gather(batch.labels)
-        same = labels[:, None] == labels
-        itself = torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+        references, names = self.references(codes, labels)
+        same = labels[:, None] == names
+        itself = torch.eye(*same.shape, dtype=torch.bool, device=labels.device)
         others = same & ~itself
-        rows, positives, negatives = self.miner.select(codes, codes, others, ~same)
-        loss: Tensor = self.loss(codes[rows], codes, positives, negatives)
+        rows, positives, negatives = self.miner.select(codes, references, others, ~same)
+        loss: Tensor = self.loss(codes[rows], references, positives, negatives)
         self.log("loss", loss.detach(), prog_bar=True)
-        self.log_dict(pair_figures(codes.detach(), others, ~same))
+        alike, unlike = others[:, : len(labels)], ~same[:, : len(labels)]  # figures are the batch's own
+        self.log_dict(pair_figures(codes.detach(), alike, unlike))
         statistics = getattr(self.loss, "statistics", None)
         if statistics is not None:  # of the whole batch: of what was mined, nearly all has a loss
-            self.log_dict(statistics(codes.detach(), codes.detach(), others, ~same))
+            self.log_dict(statistics(codes.detach(), codes.detach(), alike, unlike))
         self._seen += len(labels)
         self.log("images/s", self._seen / (time.perf_counter() - self._since), prog_bar=True)
         return loss

@@ -32,6 +32,7 @@ from deepret.training.proposals.joint import BoxBatches, box_loader
 from deepret.training.proposals.map_cache import MAPS_A_BATCH, Cached, ShapeBatches, cache_maps
 from deepret.training.proposals.stage import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
+from deepret.training.references.batch import WholeBatch
 from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 from deepret.training.trainer import stage_trainer
@@ -77,7 +78,13 @@ class Training:
                 "images; take batch.microbatch=null, or backbone.freeze_batchnorm=true."
             )
         check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
-        self.batches(build(self.config["mining"]), 1, None, lambda: 0)
+        miner = build(self.config["mining"])
+        if getattr(miner, "pooled", False) and not isinstance(build(self.config["references"]), WholeBatch):
+            raise UserError(
+                "references with mining=pool: mined triplets are compared with nothing else; take references=batch, or "
+                "mining=all or mining=semi_hard."
+            )
+        self.batches(miner, 1, None, lambda: 0)
         if learns_regions(self.config):
             build(self.config["boxes"]).check(self.catalogue)
 
@@ -140,6 +147,7 @@ class Training:
             network,
             loss,
             miner,
+            build(config["references"]),
             lambda m: optimiser(
                 config, ranking_rates(m, stage.rate, self.stages.projection_rate), steps * stage.epochs
             ),

@@ -159,9 +159,10 @@ def test_a_run_cut_off_as_a_stage_begins_starts_it_from_the_same_numbers(
     "words",
     [
         ("regions=rpn", "ema=0.9", "regions.joint=true"),
+        ("regions=grid", "references=cross_batch", "references.start=2"),
         ("regions=grid", "mining=pool", "mining.margin=2.0", "batch.images=9", "batch.images_per_class=3", "ema=0.9"),
     ],
-    ids=["joint", "pool"],
+    ids=["joint", "memory", "pool"],
 )
 def test_a_run_that_is_asked_to_end_goes_on_within_its_epoch(
     program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]

@@ -13,7 +13,7 @@ from deepret.config import compose, conf_dir, resolve
 from deepret.errors import UserError
 from deepret.parts import INJECTED, build, check, signature
 
-GROUPS = ("loss", "mining", "optimizer", "schedule")
+GROUPS = ("loss", "mining", "references", "optimizer", "schedule")
 FILES = [path for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
 
 

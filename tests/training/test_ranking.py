@@ -13,6 +13,7 @@ from deepret.training.mining.all import All
 from deepret.training.mining.pool import Pool
 from deepret.training.mining.semi_hard import SemiHard
 from deepret.training.ranking import Ranking, pair_figures
+from deepret.training.references.batch import WholeBatch
 
 MARGIN = 0.3
 LABELS = torch.arange(4).repeat_interleave(3)
@@ -39,7 +40,7 @@ def active_share(codes: Tensor) -> float:
 
 def logged(miner: Any, codes: Tensor) -> dict[str, Tensor]:
     """What a step over these codes logs, computed where Lightning computes it: under autocast."""
-    module = Ranking(nn.Identity(), Triplet(MARGIN), miner, lambda _: (None, None), {})  # type: ignore[arg-type, return-value]
+    module = Ranking(nn.Identity(), Triplet(MARGIN), miner, WholeBatch(), lambda _: (None, None), {})  # type: ignore[arg-type, return-value]
     found: dict[str, Tensor] = {}
     module.codes = lambda _: codes  # type: ignore[method-assign]
     module.log = lambda name, value, **_: found.update({name: value})  # type: ignore[method-assign, assignment]

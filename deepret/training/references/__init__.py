@@ -1,0 +1,1 @@
+"""References: the codes that anchors are compared with."""

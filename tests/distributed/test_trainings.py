@@ -1,0 +1,148 @@
+"""Trainings of two processes against those of one, for every loss, mining and experiment that there is.
+
+This file is also the program of each process: it runs all trainings one after the other in one group of processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from deepret.config import groups
+from deepret.training.logs import read_csv
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS, LIMIT = 20, 420
+RUN = ("debug=fast", "trainer.precision=64-true", "optimizer.lr=0.0005", f"stages.steps={STEPS}", "batch.images=4")
+"""In float64, where differences in rounding do not grow from step to step until they are seen."""
+POOL = ("mining.margin=2.0", "batch.images=6", "batch.images_per_class=3")
+NEEDS: dict[str, tuple[str, ...]] = {"mining=pool": POOL, "mining=semi_hard": ("loss.margin=1.0",)}
+"""What an option needs beside it in a miniature."""
+PHOTOS = {"experiment=landmarks": ("data=catalogue", "data.root=photos", "data.views=loose", "data.view_share=0.5")}
+SPEED = ("images/s", "memory GB")
+
+
+def cases() -> dict[str, tuple[str, ...]]:
+    """Words of each training, by its name."""
+    found = {f"{loss} {mining}": (loss, mining) for loss in named("loss") for mining in named("mining")}
+    found |= {memory: (memory, "references.start=3") for memory in named("references") if memory != "references=batch"}
+    found["micro-batches"] = ("batch.microbatch=1",)
+    found = {
+        name: (*RUN, *words, *(more for word in words for more in NEEDS.get(word, ()))) for name, words in found.items()
+    }
+    short = ("debug=fast", "trainer.precision=64-true", "stages.steps=2")
+    found["micro-batches"] = (*short, "batch.microbatch=1")
+    return found | {name: (*short, name, *PHOTOS.get(name, ())) for name in named("experiment")}
+
+
+def named(group: str) -> list[str]:
+    return [f"{group}={option}" for option in groups()[group]]
+
+
+def trainings(folder: Path, cache: str) -> None:
+    """Runs every training in this process, or in its group, one folder each."""
+    from deepret.config import compose
+    from deepret.distributed import processes
+    from deepret.programs.train import train
+
+    torch.set_num_threads(1)
+    processes.join()
+    trainer = "trainer=ddp_sim" if processes.world() > 1 else "trainer=cpu"
+    for number, words in enumerate(cases().values()):
+        given = [
+            *words,
+            trainer,
+            f"output={folder / str(number)}",
+            f"cache={cache}",
+            "workers=0",
+            "logger.wandb=disabled",
+        ]
+        train(compose("train", given), given)
+    processes.leave()
+
+
+def begin(folder: Path, cache: Path, *start: str) -> subprocess.Popen[str]:
+    more = {"PYTHONPATH": str(ROOT), "GLOO_SOCKET_IFNAME": "lo", "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, *start, __file__, str(folder), str(cache)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=folder.parent,
+        env={**os.environ, **more},
+    )
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> tuple[Path, Path]:
+    """The folders of one process' trainings and of two processes'."""
+    home = tmp_path_factory.mktemp("trainings")
+    patterns(home)
+    one, two = home / "one", home / "two"
+    started = [
+        begin(one, cache),
+        begin(two, cache, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"),
+    ]
+    try:
+        said = [process.communicate(timeout=LIMIT)[0] for process in started]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+    assert [process.returncode for process in started] == [0, 0], "\n".join(said)
+    return one, two
+
+
+def patterns(home: Path) -> None:
+    """Photographs of eight coloured patterns, four of each in folders by label, and twelve loose ones."""
+    random = torch.Generator().manual_seed(0)
+    for label in range(20):
+        pattern = torch.randint(0, 256, (6, 6, 3), dtype=torch.uint8, generator=random).numpy()
+        for number in range(4 if label < 8 else 1):
+            path = home / "photos" / str(label) / f"{number}.png" if label < 8 else home / "loose" / f"{label}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pattern).resize((72 + 4 * number, 64), Image.Resampling.NEAREST).save(path)
+
+
+def figures(result: dict[str, Any], home: Path) -> dict[tuple[str, ...], float]:
+    """What a run logged of each step; each once."""
+    rows = [row for row in read_csv(home / result["run"] / "metrics.csv") if row["name"] not in SPEED]
+    found = {(r["stage"], r["epoch"], r["step"], r["name"]): float(r["value"]) for r in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", cases())
+def test_two_processes_train_as_one(folders: tuple[Path, Path], name: str) -> None:
+    number = str(list(cases()).index(name))
+    runs = [next((folder / number).iterdir()) for folder in folders]
+    one, two = (json.loads((run / "result.json").read_text()) for run in runs)
+    first, second = (figures(result, folders[0].parent) for result in (one, two))
+    assert first.keys() == second.keys()
+    if name.startswith(("loss", "references")):
+        losses = [value for (*_, figure), value in first.items() if figure == "loss"]
+        assert len(losses) == STEPS
+        assert len(set(losses)) > STEPS / 2
+    for key, value in first.items():
+        assert second[key] == pytest.approx(value, abs=1e-6), key
+    stages = sorted(path.parent.name for path in runs[0].glob("?-*/best.ckpt"))
+    assert stages
+    for stage in stages:
+        weights, others = (torch.load(run / stage / "best.ckpt", weights_only=True)["state_dict"] for run in runs)
+        assert weights.keys() == others.keys()
+        for key, value in weights.items():
+            torch.testing.assert_close(others[key], value, rtol=0, atol=1e-6, msg=key)
+    assert two["mAP"] == pytest.approx(one["mAP"], abs=1e-6)
+
+
+if __name__ == "__main__":
+    trainings(Path(sys.argv[1]), sys.argv[2])
