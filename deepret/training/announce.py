@@ -58,10 +58,11 @@ class Forecast:
 
     def outline(self, stages: Sequence[Stage]) -> str:
         """What each stage will do, a line each, and about how long they take together; nothing is fitted for it."""
-        lines, network = [], None
+        lines, network, of_first = [], None, None
         for stage in stages:
-            regions = self.config["first_regions"] if stage.first_regions else None
-            network = build_network(self.config, weights=False, regions=regions)
+            if network is None or stage.first_regions != of_first:
+                regions = self.config["first_regions"] if stage.first_regions else None
+                network, of_first = build_network(self.config, weights=False, regions=regions), stage.first_regions
             freeze(network, stage, self.config)
             lines.append(f"{stage.name}: {self.of(stage, network)}")
         if network is not None:

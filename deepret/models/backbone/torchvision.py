@@ -58,7 +58,8 @@ class Torchvision(Backbone):
         if weights is not None:
             fit_weights(body, read_weights(weights), f"backbone.weights={weights}", set(full.state_dict()))
         settings = first.transforms()
-        super().__init__(body, tuple(settings.mean), tuple(settings.std), freeze_batchnorm, frozen_until)
+        known = f"torchvision {name} {layer}"
+        super().__init__(body, tuple(settings.mean), tuple(settings.std), freeze_batchnorm, frozen_until, known)
 
     def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
