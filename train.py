@@ -6,8 +6,10 @@
     python train.py data=catalogue data.root=DIR                # your photographs: a folder of folders, or images.csv
     python train.py trainer=cpu                                 # one CPU; a GPU is taken by itself where there is one
     python train.py trainer=gpu                                 # one GPU
-    torchrun --nproc_per_node=4 train.py trainer=ddp            # several GPUs
+    python train.py trainer=ddp                                 # every GPU of the machine
+    torchrun --nproc_per_node=4 train.py trainer=ddp            # four of them, started by torchrun
     torchrun --nnodes=2 --nproc_per_node=8 --rdzv_backend=c10d --rdzv_endpoint=HOST:29400 train.py trainer=ddp
+    sbatch conf/cluster/train.sbatch loss=triplet regions=rpn   # a job of SLURM's, which goes on by itself
     python train.py loss=triplet regions=rpn resume=last        # go on with the newest unfinished run of these words
     python train.py -m loss.margin=0.05,0.1,0.2                 # a sweep
 

@@ -62,7 +62,7 @@ def groups(folders: list[str] | None = None) -> dict[str, list[str]]:
     for root in [conf_dir(), *map(Path, folders or [])]:
         for folder in sorted(p for p in root.iterdir() if p.is_dir()):
             found.setdefault(folder.name, []).extend(sorted(f.stem for f in folder.glob("*.yaml")))
-    return found
+    return {group: options for group, options in found.items() if options}
 
 
 def options(group: str, folders: list[str] | None = None) -> list[dict[str, Any]]:

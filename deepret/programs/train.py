@@ -134,10 +134,10 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
         UserError: no such run, one that is finished or still training, or a setting given beside ``resume=PATH``.
     """
     name = check_value(PROGRAM["resume"], cfg.get("resume"), "resume")
-    if name is None or name == "last":
+    if name in (None, "last", "auto"):
         config = prepare(cfg)
         check_before_work(config)
-        if name is None:
+        if name is None or (name == "auto" and not Run.unfinished(config)):
             return Run.start(config)
         run = Run.last(config)
         run.config["trainer"] |= {key: config["trainer"][key] for key in PLACES if key in config["trainer"]}
@@ -166,7 +166,7 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
 
 def trainer_of(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """The trainer's settings: the configuration's, or those of the run that ``resume`` names; none if it is amiss."""
-    if cfg.get("resume") in (None, "last"):
+    if cfg.get("resume") in (None, "last", "auto"):
         return {str(key): value for key, value in (cfg.get("trainer") or {}).items()}
     try:
         return {**Run.open(str(cfg.resume)).config["trainer"], **_places(cfg, overrides)}

@@ -88,27 +88,35 @@ class Run:
         )
 
     @classmethod
-    def last(cls, config: dict[str, Any]) -> Run:
-        """The newest unfinished run of the same configuration under the output folder that no process trains in.
-
-        Raises:
-            UserError: there is none.
-        """
-        wanted, busy = digest(config), ""
+    def unfinished(cls, config: dict[str, Any]) -> list[Run]:
+        """The runs of the same configuration under the output folder that are not finished, the newest first."""
+        wanted, found = digest(config), []
         for state in sorted(Path(config["output"]).expanduser().glob("*/run.json"), reverse=True):
             try:
                 run = cls.open(state.parent)
             except UserError:  # not one that could be gone on with
                 continue
             if run.state.get("digest") == wanted and run.state.get("status") != "finished":
-                try:
-                    run.hold()
-                except UserError as error:
-                    busy = busy or str(error)
-                else:
-                    return run
+                found.append(run)
+        return found
+
+    @classmethod
+    def last(cls, config: dict[str, Any]) -> Run:
+        """The newest unfinished run of the same configuration under the output folder that no process trains in.
+
+        Raises:
+            UserError: there is none.
+        """
+        busy = ""
+        for run in cls.unfinished(config):
+            try:
+                run.hold()
+            except UserError as error:
+                busy = busy or str(error)
+            else:
+                return run
         raise UserError(
-            f"resume=last: {busy}"
+            f"resume={config['resume']}: {busy}"
             if busy
             else f"resume=last: no unfinished run of this configuration lies under output={config['output']}: "
             f"start one without resume, or name its folder with resume=PATH."
