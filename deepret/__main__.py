@@ -1,4 +1,4 @@
-"""``deepret train | eval``, each a Hydra program; ``python -m deepret …`` and train.py, eval.py come here too."""
+"""``deepret train | eval | reproduce``; ``python -m deepret …`` and train.py, eval.py come here too."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
 PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
+    "reproduce": "trains a finished run again and compares",
 }
 CONFIG_DIR = ("--config-dir", "-cd")
 HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info", "-p", "--package"}
@@ -33,7 +34,7 @@ def main(program: str | None = None) -> None:
     words = sys.argv[1:]
     if program is None:
         if not words or words[0] not in PROGRAMS:
-            known = "\n".join(f"  deepret {name:6} {what}" for name, what in PROGRAMS.items())
+            known = "\n".join(f"  deepret {name:9} {what}" for name, what in PROGRAMS.items())
             print(
                 f"usage: deepret PROGRAM [key=value …]\n\n{known}",
                 file=sys.stdout if words[:1] == ["--help"] else sys.stderr,
@@ -46,7 +47,9 @@ def main(program: str | None = None) -> None:
     try:
         if several is not None:
             several.join()
-        if HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
+        if program == "reproduce":
+            _reproduce(words)
+        elif HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
             _through_hydra(program, words)
         else:
             from deepret import config
@@ -79,6 +82,17 @@ def _train(cfg: Any, overrides: list[str], words: list[str]) -> None:
     if count == 1:
         _task("train")(cfg, overrides)
     elif code := launch("train", words, count):
+        sys.exit(code)
+
+
+def _reproduce(words: list[str]) -> None:
+    """Trains a run again, in as many processes of this machine as it had."""
+    from deepret.distributed.launch import launch, wanted
+    from deepret.programs.reproduce import reproduce, run_of
+
+    count = wanted(run_of(words).config["trainer"])
+    code = launch("reproduce", words, count) if count > 1 else int(not reproduce(words))
+    if code:
         sys.exit(code)
 
 

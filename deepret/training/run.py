@@ -14,6 +14,7 @@ from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.training.checkpoint import FORMAT, write_bytes
 from deepret.training.lock import hold, let_go
+from deepret.training.made_with import made_with
 
 PLACES = ("accelerator", "devices", "num_nodes", "strategy")
 """Where a trainer computes, which is nothing that a run depends on: it may go on elsewhere."""
@@ -55,7 +56,8 @@ class Run:
                 folder, twin = base.with_name(f"{base.name}_{twin}"), twin + 1
             except OSError as error:
                 raise UserError(f"output={config['output']}: no folder can be made there ({error.strerror}).") from None
-        run = cls(folder, config, {"format": FORMAT, "status": "running", "digest": digest(config), "stages": {}})
+        state = {"format": FORMAT, "status": "running", "digest": digest(config), "made_with": made_with()}
+        run = cls(folder, config, {**state, "stages": {}})
         run.hold()
         write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
         run.save()

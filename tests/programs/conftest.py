@@ -37,11 +37,9 @@ def program(
 
     def run(name: str, *words: str, root: Path = tmp_path) -> Ended:
         flags = [w for w in words if w.startswith("-")]
-        monkeypatch.setattr(
-            sys,
-            "argv",
-            [name, *words, *([] if flags == ["--help"] else [f"cache={cache}", f"output={root / 'outputs'}"])],
-        )
+        alone = flags == ["--help"] or name == "reproduce"
+        places = [] if alone else [f"cache={cache}", f"output={root / 'outputs'}"]
+        monkeypatch.setattr(sys, "argv", [name, *words, *places])
         capsys.readouterr()
         code = 0
         try:

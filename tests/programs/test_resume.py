@@ -195,6 +195,23 @@ def test_a_run_that_is_asked_to_end_goes_on_within_its_epoch(
 
 
 @pytest.mark.slow
+def test_auto_goes_on_where_there_is_a_run_and_begins_one_where_there_is_none(
+    program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("debug=fast", "trainer=cpu", "regions=grid", "benchmark=none", "resume=auto")
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Watch, "on_train_epoch_end", cut)
+        assert program("train", *words).code == 130
+    (begun,) = Path("outputs").iterdir()
+    assert Path(program("train", *words).json["run"]).name == begun.name
+    assert Path(program("train", *words).json["run"]).name != begun.name  # that one is finished
+
+
+@pytest.mark.slow
 def test_a_state_within_an_epoch_is_kept(program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut off by what cannot be heard, after a save in the middle of the epoch."""
     words = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "threads=1", "regions=grid", "workers=0")
