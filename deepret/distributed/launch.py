@@ -83,7 +83,7 @@ def devices(trainer: dict[str, Any]) -> int:
     if wanted in ALL:
         on_cpu = trainer.get("accelerator", "auto") == "cpu" or not torch.cuda.is_available()
         return 1 if on_cpu else torch.cuda.device_count()
-    return int(wanted) if str(wanted).isdigit() else 1  # what is no number is told later, with the rest
+    return int(wanted) if str(wanted).isdigit() and int(wanted) else 1  # what is none is told later, with the rest
 
 
 def launch(program: str, words: list[str], count: int) -> int:

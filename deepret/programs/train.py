@@ -51,6 +51,11 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     quiet()
     agree_on(cfg)
     run = first(lambda: open_run(cfg, overrides))
+    if run.done:
+        print(f"run: {run.folder} is finished already", flush=True)
+        values: dict[str, Any] = json.loads((run.folder / "result.json").read_text())
+        last_line(values)
+        return values
     try:
         with Preemption() as preemption:
             return trained(run, start, preemption)
@@ -82,10 +87,10 @@ def trained(run: Run, start: float, preemption: Preemption) -> dict[str, Any]:
     finally:
         training.logs.close()
     values["seconds"] = round(time.perf_counter() - start, 1)
-    run.state.update(status="finished")
-    run.save()
     if rank() == 0:
         write_bytes(run.folder / "result.json", json.dumps(values, indent=2).encode())
+    run.state.update(status="finished")
+    run.save()
     last_line(values)
     return values
 
@@ -130,6 +135,8 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
 def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     """A new run, or the one that ``resume`` names, which goes on with its own configuration, on any devices.
 
+    With ``resume=auto`` a run that is finished already is given as it is.
+
     Raises:
         UserError: no such run, one that is finished or still training, or a setting given beside ``resume=PATH``.
     """
@@ -137,8 +144,9 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     if name in (None, "last", "auto"):
         config = prepare(cfg)
         check_before_work(config)
-        if name is None or (name == "auto" and not Run.unfinished(config)):
-            return Run.start(config)
+        known = Run.of(config) if name == "auto" else []
+        if all(run.done for run in known) and name != "last":
+            return known[0] if known else Run.start(config)
         run = Run.last(config)
         run.config["trainer"] |= {key: config["trainer"][key] for key in PLACES if key in config["trainer"]}
         return run

@@ -90,17 +90,22 @@ class Run:
         )
 
     @classmethod
-    def unfinished(cls, config: dict[str, Any]) -> list[Run]:
-        """The runs of the same configuration under the output folder that are not finished, the newest first."""
+    def of(cls, config: dict[str, Any]) -> list[Run]:
+        """The runs of a configuration under its output folder, the newest first."""
         wanted, found = digest(config), []
         for state in sorted(Path(config["output"]).expanduser().glob("*/run.json"), reverse=True):
             try:
                 run = cls.open(state.parent)
             except UserError:  # not one that could be gone on with
                 continue
-            if run.state.get("digest") == wanted and run.state.get("status") != "finished":
+            if run.state.get("digest") == wanted:
                 found.append(run)
         return found
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is finished, its result written."""
+        return self.state.get("status") == "finished" and (self.folder / "result.json").is_file()
 
     @classmethod
     def last(cls, config: dict[str, Any]) -> Run:
@@ -110,7 +115,9 @@ class Run:
             UserError: there is none.
         """
         busy = ""
-        for run in cls.unfinished(config):
+        for run in cls.of(config):
+            if run.state.get("status") == "finished":
+                continue
             try:
                 run.hold()
             except UserError as error:

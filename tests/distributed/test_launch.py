@@ -46,6 +46,7 @@ def nobody_has_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"devices": "auto", "accelerator": "cpu"}, 1),
         ({"devices": 8, "accelerator": "cpu"}, 8),
         ({"devices": "abc"}, 1),
+        ({"devices": 0}, 1),
     ],
 )
 def test_as_many_processes_as_devices(monkeypatch: pytest.MonkeyPatch, settings: dict, count: int) -> None:

@@ -195,7 +195,7 @@ def test_a_run_that_is_asked_to_end_goes_on_within_its_epoch(
 
 
 @pytest.mark.slow
-def test_auto_goes_on_where_there_is_a_run_and_begins_one_where_there_is_none(
+def test_auto_begins_a_run_goes_on_with_it_and_leaves_it_when_it_is_finished(
     program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ("debug=fast", "trainer=cpu", "regions=grid", "benchmark=none", "resume=auto")
@@ -207,8 +207,12 @@ def test_auto_goes_on_where_there_is_a_run_and_begins_one_where_there_is_none(
         patch.setattr(Watch, "on_train_epoch_end", cut)
         assert program("train", *words).code == 130
     (begun,) = Path("outputs").iterdir()
-    assert Path(program("train", *words).json["run"]).name == begun.name
-    assert Path(program("train", *words).json["run"]).name != begun.name  # that one is finished
+    finished = program("train", *words).json
+    assert Path(finished["run"]).name == begun.name
+    again = program("train", *words)
+    assert again.json == finished
+    assert "is finished already" in again.out
+    assert list(Path("outputs").iterdir()) == [begun]
 
 
 @pytest.mark.slow
