@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, NoReturn
 
 from deepret.errors import AGAIN, Preempted, UserError
@@ -162,15 +163,30 @@ def _through_hydra(program: str, words: list[str]) -> None:
     folders = [word for flag in pairwise(words) if flag[0] in CONFIG_DIR for word in flag]
     folders += [word for word in words if word.startswith("--config-dir=")]
 
+    swept: list[str] = []
+
     @hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=program)
-    def job(cfg: Any) -> None:
+    def job(cfg: Any) -> Any:
         words = list(HydraConfig.get().overrides.task)
+        if program == "train":
+            from deepret.programs.sweep import run_job
+
+            swept.append(str(cfg.output))
+            return run_job(cfg, words, lambda cfg: _train(cfg, words, [*folders, *words]))
         try:
-            _train(cfg, words, [*folders, *words]) if program == "train" else _task(program)(cfg, words)
+            _task(program)(cfg, words)
         except UserError as error:
             _end(f"error: {error}", 2)
+        return None
 
     job()
+    if swept:
+        from deepret.programs.sweep import LEDGER, outcome, sweep_name
+
+        said, all_finished = outcome(Path(swept[0]).expanduser() / LEDGER, sweep_name())
+        print(f"\n{said}", flush=True)
+        if not all_finished:
+            sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -67,12 +67,11 @@ class _Recomputed(torch.autograd.Function):
                 with torch.enable_grad(), torch.autocast(**ctx.autocast):
                     codes = ctx.describe(images)
                 found = torch.autograd.grad(codes, ctx.parameters, share, allow_unused=True)
-                totals = [_sum(total, part) for total, part in zip(totals, found, strict=True)]
+                for i, part in enumerate(found):
+                    if part is not None:
+                        totals[i] = part if totals[i] is None else totals[i] + part
+                del codes, found, part  # what the next micro-batch needs
         return None, None, *totals
-
-
-def _sum(total: Tensor | None, part: Tensor | None) -> Tensor | None:
-    return part if total is None else total if part is None else total + part
 
 
 def _random_state(device: torch.device) -> tuple[Tensor, Tensor | None]:

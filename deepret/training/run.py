@@ -165,7 +165,7 @@ class Run:
 
 
 def digest(config: dict[str, Any]) -> str:
-    """A configuration's digest; how the run was asked to go on, and on which devices, is no part of it."""
-    kept = {key: value for key, value in config.items() if key not in ("resume", "output")}
+    """A configuration's digest; how the run was asked to go on, on which devices and logged where is no part of it."""
+    kept = {key: value for key, value in config.items() if key not in ("resume", "output", "logger")}
     kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key not in PLACES}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
