@@ -21,7 +21,9 @@ PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
     "reproduce": "trains a finished run again and compares",
+    "report": "tells and draws: report sweep | proposal_recall | scene_matches | contact_sheet",
 }
+REPORTS = ("sweep", "proposal_recall", "scene_matches", "contact_sheet")
 CONFIG_DIR = ("--config-dir", "-cd")
 HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info", "-p", "--package"}
 
@@ -50,6 +52,8 @@ def main(program: str | None = None) -> None:
             several.join()
         if program == "reproduce":
             _reproduce(words)
+        elif program == "report":
+            _report(words)
         elif HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
             _through_hydra(program, words)
         else:
@@ -95,6 +99,19 @@ def _reproduce(words: list[str]) -> None:
     code = launch("reproduce", words, count) if count > 1 else int(not reproduce(words))
     if code:
         sys.exit(code)
+
+
+def _report(words: list[str]) -> None:
+    """Runs one of deepret.reports as a program."""
+    import runpy
+
+    from deepret.errors import closest
+
+    name = words[0] if words else ""
+    if name not in REPORTS:
+        raise UserError(f"report {name}".strip() + f": there is no such report; {closest(name, REPORTS)}")
+    sys.argv = [f"deepret report {name}", *words[1:]]
+    runpy.run_module(f"deepret.reports.{name}", run_name="__main__")
 
 
 def _several() -> Any:

@@ -17,6 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from deepret.errors import UserError, closest
 
+OF_OTHERS = ("cluster", "sweep")
+"""Folders of ``conf/`` that hold no options: SLURM and W&B read them."""
+
 
 def conf_dir() -> Path:
     """The folder of the configuration: ``conf/`` of a checkout, or its copy inside an installed wheel."""
@@ -60,9 +63,9 @@ def groups(folders: list[str] | None = None) -> dict[str, list[str]]:
     """Every configuration group with its options, from the folders' names and files."""
     found: dict[str, list[str]] = {}
     for root in [conf_dir(), *map(Path, folders or [])]:
-        for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+        for folder in sorted(p for p in root.iterdir() if p.is_dir() and p.name not in OF_OTHERS):
             found.setdefault(folder.name, []).extend(sorted(f.stem for f in folder.glob("*.yaml")))
-    return {group: options for group, options in found.items() if options}
+    return found
 
 
 def options(group: str, folders: list[str] | None = None) -> list[dict[str, Any]]:

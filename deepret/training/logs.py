@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import warnings
 from collections.abc import Mapping
@@ -130,7 +131,7 @@ class Logs:
             wandb.setup(wandb.Settings(silent=True, console="off", mode=self.mode))
             self._wandb = WandbLogger(
                 name=folder.name,
-                id=run_id,
+                id=os.environ.get("WANDB_RUN_ID", run_id),  # an agent of W&B's has named it
                 save_dir=str(folder),
                 project=self.project,
                 group=self.group,
