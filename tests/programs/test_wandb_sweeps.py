@@ -40,7 +40,7 @@ def test_every_end_of_every_range_is_a_command_line(path: Path) -> None:
 def test_a_parameter_that_there_is_not_is_told() -> None:
     sweep = yaml.safe_load(FILES[0].read_text())
     sweep["parameters"] = {"los.margin": {"values": [0.1]}}
-    with pytest.raises(UserError, match="los.margin"):
+    with pytest.raises(UserError, match=r"los\.margin"):
         compose("train", lines(sweep)[0])
 
 
