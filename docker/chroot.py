@@ -20,6 +20,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+KERNEL = ("/proc", "/sys", "/dev")
 PACKAGES = "python3,python3-venv,python3-pip,ca-certificates"
 
 
@@ -54,7 +55,7 @@ class Image:
             command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(self.root)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             (self.root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-        for path in binds:
+        for path in [*KERNEL, *binds]:
             target = self.root / path.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             if Path(path).is_dir():

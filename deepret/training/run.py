@@ -125,7 +125,7 @@ class Run:
             else:
                 return run
         raise UserError(
-            f"resume={config['resume']}: {busy}"
+            f"resume={config.get('resume', 'last')}: {busy}"
             if busy
             else f"resume=last: no unfinished run of this configuration lies under output={config['output']}: "
             f"start one without resume, or name its folder with resume=PATH."
