@@ -180,15 +180,21 @@ def _through_hydra(program: str, words: list[str]) -> None:
     folders = [word for flag in pairwise(words) if flag[0] in CONFIG_DIR for word in flag]
     folders += [word for word in words if word.startswith("--config-dir=")]
 
-    swept: list[str] = []
+    sweeps = program == "train" and bool({"-m", "--multirun"} & set(words))
+    if sweeps:
+        from deepret.programs.sweep import LEDGER, outcome, sweep_name
+
+        name = sweep_name()  # before jobs begin, which may do so in other processes and on other machines
 
     @hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=program)
     def job(cfg: Any) -> Any:
         words = list(HydraConfig.get().overrides.task)
+        several = _several()
+        if several is not None:  # a launcher may have made tasks of SLURM's of it
+            several.join()
         if program == "train":
             from deepret.programs.sweep import run_job
 
-            swept.append(str(cfg.output))
             return run_job(cfg, words, lambda cfg: _train(cfg, words, [*folders, *words]))
         try:
             _task(program)(cfg, words)
@@ -197,10 +203,9 @@ def _through_hydra(program: str, words: list[str]) -> None:
         return None
 
     job()
-    if swept:
-        from deepret.programs.sweep import LEDGER, outcome, sweep_name
-
-        said, all_finished = outcome(Path(swept[0]).expanduser() / LEDGER, sweep_name())
+    if sweeps:
+        output = [word.partition("=")[2] for word in words if word.startswith("output=")]
+        said, all_finished = outcome(Path((output or ["outputs"])[-1]).expanduser() / LEDGER, name)
         print(f"\n{said}", flush=True)
         if not all_finished:
             sys.exit(1)

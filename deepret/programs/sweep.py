@@ -12,6 +12,7 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
+from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.training.run import Run
 
@@ -81,11 +82,13 @@ def result_of(cfg: DictConfig) -> dict[str, Any]:
 
 
 def note(path: Path, **values: Any) -> None:
-    """Appends one line.
+    """Appends one line; of several processes the first one does.
 
     Raises:
         UserError: it cannot be written.
     """
+    if rank() > 0:
+        return
     line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **values}) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
