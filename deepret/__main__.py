@@ -182,7 +182,8 @@ def _through_hydra(program: str, words: list[str]) -> None:
 
     sweeps = program == "train" and bool({"-m", "--multirun"} & set(words))
     if sweeps:
-        from deepret.programs.sweep import LEDGER, outcome, sweep_name
+        from deepret.programs.sweep import sweep_name
+        from deepret.training.ledger import LEDGER, outcome
 
         name = sweep_name()  # before jobs begin, which may do so in other processes and on other machines
 

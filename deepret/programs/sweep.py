@@ -12,12 +12,10 @@ from typing import Any
 
 from omegaconf import DictConfig, open_dict
 
-from deepret.distributed.ranks import rank
 from deepret.errors import UserError
+from deepret.training.ledger import LEDGER, note
 from deepret.training.run import Run
 
-LEDGER = "ledger.jsonl"
-"""In the output folder: a line for each beginning and each end of a job."""
 APART = ("resume=", "output=", "cache=")
 """Words that say where a job runs, not what it is."""
 
@@ -79,44 +77,3 @@ def result_of(cfg: DictConfig) -> dict[str, Any]:
             found: dict[str, Any] = json.loads((run.folder / "result.json").read_text())
             return found
     raise UserError("the processes of this job have failed; they say above why.")
-
-
-def note(path: Path, **values: Any) -> None:
-    """Appends one line; of several processes the first one does.
-
-    Raises:
-        UserError: it cannot be written.
-    """
-    if rank() > 0:
-        return
-    line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **values}) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:  # one write: lines of jobs that run at once do not mix
-            file.write(line.encode())
-    except OSError as error:
-        raise UserError(f"{path}: the sweep's ledger cannot be written ({error.strerror}).") from None
-
-
-def read_ledger(path: Path) -> dict[str, dict[str, Any]]:
-    """The last line of each job, by its name, in the order in which jobs first began."""
-    found: dict[str, dict[str, Any]] = {}
-    if path.is_file():
-        for line in path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:  # cut off by a full disk
-                continue
-            found[entry["job"]] = entry
-    return found
-
-
-def outcome(path: Path, sweep: str) -> tuple[str, bool]:
-    """What became of a sweep's jobs, in words, and whether all are finished."""
-    jobs = {job: entry for job, entry in read_ledger(path).items() if entry["sweep"] == sweep}
-    amiss = {job: entry for job, entry in jobs.items() if entry["status"] != "finished"}
-    lines = [f"{len(jobs) - len(amiss)} of {len(jobs)} jobs are finished."]
-    lines += [f"  {entry['status']}: {job}: {entry.get('why', '')}".rstrip(": ") for job, entry in amiss.items()]
-    if amiss:
-        lines.append("The same command with resume=auto does again what is not finished, and goes on with what began.")
-    return "\n".join(lines), not amiss

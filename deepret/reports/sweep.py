@@ -15,11 +15,11 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from deepret.errors import UserError
-from deepret.programs.sweep import LEDGER, read_ledger
 from deepret.reports.command import command
 from deepret.reports.gallery import save_png
 from deepret.reports.parallel import parallel_coordinates
 from deepret.reports.table import table
+from deepret.training.ledger import LEDGER, read_ledger
 
 BINS = 4
 """Groups of a number that takes more values than this."""

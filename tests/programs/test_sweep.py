@@ -15,7 +15,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from deepret.errors import UserError
-from deepret.programs.sweep import LEDGER, job_name, note, outcome, read_ledger, run_job
+from deepret.programs.sweep import job_name, run_job
+from deepret.training.ledger import LEDGER, note, outcome, read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ("debug=fast", "trainer=cpu", "regions=grid", "hydra.sweep.dir=sweep")

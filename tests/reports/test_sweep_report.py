@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from deepret.errors import UserError
-from deepret.programs.sweep import LEDGER, note
 from deepret.reports.parallel import parallel_coordinates, positions
 from deepret.reports.sweep import Job, grouped, importance, jobs_of, sweep, varied
+from deepret.training.ledger import LEDGER, note
 
 
 def job(score: float | None, **settings: object) -> Job:
