@@ -14,6 +14,9 @@ from deepret.errors import UserError
 ROOM = "make room there, or choose another folder."
 """How most such mistakes are mended."""
 
+PARTS = ".*.part"
+"""Names of files that are not whole yet."""
+
 
 @contextmanager
 def replacing(path: Path, remedy: str = ROOM) -> Iterator[Path]:

@@ -28,6 +28,7 @@ class Together(Describer):
         key, codes = first(lambda: self.known(photos))
         if codes is not None:
             return codes
+        self.network.to(self.device)  # a collective moves what lies on the same kind of device everywhere
         for buffer in self.network.buffers():
             dist.broadcast(buffer, 0)
         parts = [part for part in everyones(self.share(photos, sizes, rank(), world())) if len(part[1])]

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import logging
+import ctypes
+import math
 import os
 import signal
+import subprocess
 import sys
+import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import torch
+from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
 from deepret.errors import AGAIN, UserError
 
 ALL = ("auto", -1, "-1")
 """Lightning's names for every device of a machine."""
+STARTER = "DEEPRET_STARTER"
+"""The variable that tells processes which one has started them."""
+SET_DEATH_SIGNAL = 1
+"""Linux' PR_SET_PDEATHSIG."""
+GRACE = 5.0
+"""Seconds in which processes end by themselves after another one has failed."""
+LAST = 60.0
+"""Seconds that they have after they were asked to end."""
+KEPT = "The last good state is kept: go on with"
+"""How what says that a training was cut off ends, but for the word."""
 
 
 def started() -> bool:
@@ -86,49 +103,101 @@ def devices(trainer: dict[str, Any]) -> int:
     return int(wanted) if str(wanted).isdigit() and int(wanted) else 1  # what is none is told later, with the rest
 
 
-def launch(program: str, words: list[str], count: int) -> int:
-    """Runs a program in several processes of this machine, as torchrun does, and gives its exit code.
+def die_with_starter() -> None:
+    """Has this process asked to end when the one that started it, which is deepret itself, is killed.
 
-    Signals that ask it to stop are passed on. Each process gets an equal share of the machine's cores.
+    Raises:
+        UserError: it is gone already.
+    """
+    starter = os.environ.get(STARTER)
+    if starter is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGTERM)
+    if os.getppid() != int(starter):
+        raise UserError("the process that started this one is gone.")
+
+
+def launch(program: str, words: list[str], count: int) -> int:
+    """Runs a program in several processes of this machine and gives the exit code of the first that failed.
+
+    Signals that ask it to stop are passed on, and what the processes make of them is waited for: a step of theirs may
+    take long. Each gets an equal share of the machine's cores. Where one fails the others are ended.
 
     Args:
-        program: ``train`` or ``eval``.
+        program: ``train``, ``eval`` or ``reproduce``.
         words: its command line.
         count: how many processes.
     """
-    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
-
-    for name in logging.root.manager.loggerDict:
-        if name.startswith("torch.distributed.elastic"):
-            logging.getLogger(name).setLevel(logging.CRITICAL)  # the processes say what is wrong
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # outlives each of them
     home = str(Path(__file__).resolve().parents[2])
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count)))
+    shared = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")])),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count))),
+        "TORCHELASTIC_RUN_ID": uuid.uuid4().hex,
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        STARTER: str(os.getpid()),
+    }
     if sys.platform == "linux":
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    start = elastic_launch(
-        LaunchConfig(
-            min_nodes=1,
-            max_nodes=1,
-            nproc_per_node=count,
-            run_id=uuid.uuid4().hex,
-            rdzv_backend="c10d",
-            rdzv_endpoint="127.0.0.1:0",
-            local_addr="127.0.0.1",
-            max_restarts=0,
-            logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
-            signals_to_handle="SIGTERM,SIGINT,SIGHUP,SIGQUIT,SIGUSR1",
-        ),
-        sys.executable,
-    )
+        shared.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    started: list[subprocess.Popen[bytes]] = []
+    with _passing_on(started) as heard:
+        for number in range(count):
+            own = {"RANK": str(number), "LOCAL_RANK": str(number)}
+            command = [sys.executable, "-m", "deepret", program, *words]
+            started.append(subprocess.Popen(command, env={**shared, **own}, start_new_session=True))
+        code = _first_failure(started)
+    if code >= 0:
+        return code
+    name, number = signal.Signals(-code).name, next(i for i, p in enumerate(started) if p.returncode == code)
+    if -code in heard:  # it could not be heard yet, or no longer
+        print(f"stopped. {name} asked for it.", file=sys.stderr)
+        return AGAIN if -code in (signal.SIGTERM, signal.SIGUSR1) else 128 - code
+    if not store.check(["told"]):
+        print(f"error: process {number} was ended by {name}. {KEPT} resume=last", file=sys.stderr)
+    return 128 - code
+
+
+@contextmanager
+def _passing_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
+    """Passes signals that ask this process to stop on to others; gives those that have come so far.
+
+    Each of the others runs in a session of its own, so that a terminal does not tell them too.
+    """
+    heard: list[int] = []
+
+    def pass_on(number: int, _: FrameType | None) -> None:
+        heard.append(number)
+        for process in processes:
+            process.send_signal(number)
+
+    names = [name for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), pass_on) for name in names}
     try:
-        start("-m", "deepret", program, *words)
-    except ChildFailedError as error:
-        code = error.get_first_failure()[1].exitcode
-        return code if code > 0 else 128 - code
-    except SignalException as stop:
-        number = int(stop.sigval)
-        return AGAIN if number in (signal.SIGTERM, signal.SIGUSR1) else 128 + number
-    return 0
+        yield heard
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
+
+
+def _first_failure(processes: list[subprocess.Popen[bytes]]) -> int:
+    """The exit code of the first process that failed, below zero if a signal ended it; 0 where all end well.
+
+    Once one has failed the others may end by themselves, for they meet it sooner or later; then they are asked to, as
+    a scheduler would, and ended at last.
+    """
+    found, until, number = 0, math.inf, signal.SIGTERM
+    while None in [process.poll() for process in processes]:
+        if not found and (found := next((p.returncode for p in processes if p.returncode), 0)):
+            until = time.monotonic() + GRACE
+        if time.monotonic() > until:
+            for process in processes:
+                process.send_signal(number)
+            number, until = signal.SIGKILL, time.monotonic() + LAST
+        time.sleep(0.05)
+    return found or next((p.returncode for p in processes if p.returncode), 0)

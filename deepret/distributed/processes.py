@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import io
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -13,8 +14,9 @@ from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
+from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
-from deepret.distributed.launch import by_srun, read_slurm, started
+from deepret.distributed.launch import by_srun, die_with_starter, read_slurm, started
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
 
@@ -26,6 +28,9 @@ MEETING = 600.0
 """Seconds that processes wait for each other to start; the variable DEEPRET_MEETING_SECONDS sets others."""
 MOMENT = 5.0
 """Seconds in which the others meet a mistake that all of them meet."""
+
+GONE = ("connection closed by peer", "connection reset by peer", "broken pipe", "socket closed")
+"""What gloo and NCCL say where a connection has ended."""
 
 _store: Any = None
 
@@ -42,9 +47,12 @@ def join() -> None:
     global _store
     if not started() or dist.is_initialized():
         return
+    die_with_starter()
     if by_srun():
         read_slurm()
-    _store, number, count = _meet()
+    seconds = float(os.environ.get("DEEPRET_MEETING_SECONDS", MEETING))
+    _store, number, count = _meet(seconds)
+    _try_network(seconds, number, count)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, store=_store, rank=number, world_size=count, timeout=PATIENCE)
     if number > 0:
@@ -52,9 +60,8 @@ def join() -> None:
         sys.stderr = _Quiet(sys.stderr.buffer, line_buffering=True)
 
 
-def _meet() -> tuple[Any, int, int]:
+def _meet(seconds: float) -> tuple[Any, int, int]:
     """The store that all share, this process' number and how many there are."""
-    seconds = float(os.environ.get("DEEPRET_MEETING_SECONDS", MEETING))
     number, count, address = (os.environ[name] for name in ("RANK", "WORLD_SIZE", "MASTER_ADDR"))
     try:
         wait = datetime.timedelta(seconds=seconds)
@@ -76,6 +83,22 @@ def _meet() -> tuple[Any, int, int]:
         )
     found[0].set_timeout(PATIENCE)
     return found
+
+
+def _try_network(seconds: float, number: int, count: int) -> None:
+    """Makes sure that all processes reach each other, and not only the first one, before they wait for long."""
+    wait = datetime.timedelta(seconds=seconds)
+    try:
+        trial = PrefixStore("trial", _store)  # addresses that the later group would take for its own
+        dist.init_process_group("gloo", store=trial, rank=number, world_size=count, timeout=wait)
+        dist.barrier()
+        dist.destroy_process_group()
+    except RuntimeError as error:
+        raise UserError(
+            f"process {number} of {count} has met the others but cannot talk to them ({' '.join(str(error).split())}): "
+            f"see that the machines reach each other on every port, and that GLOO_SOCKET_IFNAME, where it is set, "
+            f"names a network that all have."
+        ) from None
 
 
 def leave() -> None:
@@ -119,8 +142,8 @@ def speaks() -> bool:
         return not started() or os.environ.get("LOCAL_RANK", "0") == "0"
     try:
         return bool(_store.add("told", 1) == 1)
-    except RuntimeError:  # the store is gone with the process that kept it
-        return True
+    except RuntimeError:  # the store is gone with the first process, which kept it
+        return os.environ["RANK"] == "1"
 
 
 def told() -> bool:
@@ -129,6 +152,18 @@ def told() -> bool:
         return _store is not None and bool(_store.add("told", 0) > 0)
     except RuntimeError:
         return False
+
+
+def lost(error: BaseException) -> bool:
+    """Whether a mistake is another process' end, of which this one hears where they meet next."""
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and any(text in said for text in GONE)
+
+
+def lost_by(error: BaseException) -> str:
+    """What there is to say of a process that has said nothing itself."""
+    said = re.sub(r"^\[\S*\] ", "", " ".join(str(error).split())).partition(". ")[0]
+    return f"another process has ended: it was killed, perhaps for want of memory, or its machine is gone ({said})."
 
 
 def first(task: Callable[[], T]) -> T:

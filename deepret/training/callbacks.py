@@ -107,6 +107,23 @@ class KeepBest(pl.Callback):
         self._losses = list(state["losses"])
 
 
+class Hear(pl.Callback):
+    """Hears the signals that Lightning has put itself before: it would end the fit without a state, or hang.
+
+    Comes before all that takes time.
+
+    Args:
+        preemption: hears whether the run is to end.
+    """
+
+    def __init__(self, preemption: Preemption) -> None:
+        self.preemption = preemption
+
+    def on_train_start(self, trainer: pl.Trainer, module: Any) -> None:
+        """A stage begins."""
+        self.preemption.listen()
+
+
 class SaveState(pl.Callback):
     """Saves the whole state between two steps, where nothing is under way, so that a resumed run is the same run.
 

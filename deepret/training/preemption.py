@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType
@@ -28,17 +29,25 @@ class Preemption:
         self.asked: int | None = None
         self.patient = False
         self._before: dict[int, Any] = {}
+        self._process = os.getpid()
 
     def __enter__(self) -> Preemption:
-        if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._hear) for number in SIGNALS}
+        self._before = self.listen()
         return self
+
+    def listen(self) -> dict[int, Any]:
+        """Hears the signals, whoever heard them before, which is given: Lightning puts itself before others."""
+        if threading.current_thread() is not threading.main_thread():
+            return {}
+        return {number: signal.signal(number, self._hear) for number in SIGNALS}
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
     def _hear(self, number: int, _: FrameType | None) -> None:
+        if os.getpid() != self._process:  # a loader's worker, which ends when the loader does
+            return
         first, self.asked = self.asked is None, number
         if first and not self.patient:
             self.end()
