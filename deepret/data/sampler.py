@@ -114,22 +114,22 @@ class TripletBatches:
     """Batches of whole mined triplets: q, d⁺, d⁻, q, d⁺, d⁻, …, of which each rank takes an equal, contiguous share.
 
     Args:
-        batch_size: images a batch, over all ranks; a third of it are triplets, rounded down to a multiple of ``world``.
+        batch_size: images a batch, over all ranks; a third of it, rounded down, are triplets.
         batches: batches an epoch.
         seed: of the draws.
         rank: this process' number.
         world: number of processes.
 
     Raises:
-        UserError: fewer than one triplet for each process.
+        UserError: no triplet, or a number of them that does not divide among the processes.
     """
 
     def __init__(self, batch_size: int, batches: int, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.count = batch_size // 3 // world * world
-        if self.count < 1:
+        self.count = batch_size // 3
+        if self.count < 1 or self.count % world:
             raise UserError(
-                f"batch.images={batch_size}: {world} processes need a triplet of 3 images each; take at least "
-                f"batch.images={3 * world}."
+                f"batch.images={batch_size} holds {self.count} triplets of 3 images, which do not divide among "
+                f"{world} processes; take batch.images={3 * world * max(1, round(self.count / world))}."
             )
         self.batches = batches
         self.seed = seed

@@ -13,7 +13,6 @@ from pytorch_lightning.plugins.environments import (  # type: ignore[attr-define
     LightningEnvironment,
     TorchElasticEnvironment,
 )
-from pytorch_lightning.strategies import StrategyRegistry
 
 from deepret.distributed.launch import ALL
 from deepret.distributed.processes import lightning
@@ -40,6 +39,8 @@ SETTINGS = (
     "sync_batchnorm",
 )
 """What of Lightning's trainer can be set; all else the stages set themselves, or would be misled by."""
+STRATEGIES = {"auto", "ddp", "ddp_find_unused_parameters_true"}
+"""Those whose processes each hold the whole network, and are not started by Lightning: the rest counts on both."""
 LENGTHS = "take trainer.max_epochs and trainer.limit_train_batches, which every stage keeps to."
 REFUSED = {
     **dict.fromkeys(("max_steps", "max_time", "min_steps", "min_epochs", "fast_dev_run", "overfit_batches"), LENGTHS),
@@ -80,7 +81,7 @@ def check_trainer(node: dict[str, Any]) -> None:
         )
     known = {
         "accelerator": {"auto", "cpu", "cuda", "gpu"},
-        "strategy": {"auto", *StrategyRegistry.available_strategies()},
+        "strategy": STRATEGIES,
     }
     for key, names in known.items():
         value = node.get(key, "auto")

@@ -226,8 +226,10 @@ def test_triplets_depend_on_the_epoch_and_can_be_replaced() -> None:
 
 
 def test_triplets_that_are_not_there() -> None:
-    with pytest.raises(UserError, match=r"batch.images=7: 3 processes.*batch.images=9"):
-        TripletBatches(7, 1, 0, world=3)
+    for images, world, mend in ((7, 3, 9), (16, 2, 12), (2, 1, 3)):  # 16 images hold five triplets
+        with pytest.raises(UserError, match=rf"{images} holds .* {world} processes; take batch.images={mend}\."):
+            TripletBatches(images, 1, 0, world=world)
+        assert len(TripletBatches(mend, 1, 0, world=world)) == 1
     made = TripletBatches(6, 4, 0)
     made.set_triplets(torch.empty(0, 3, dtype=torch.int64))
     assert list(made) == []  # the margin is met everywhere

@@ -27,6 +27,9 @@ def test_a_good_trainer_passes() -> None:
     [
         ("accelerator", "cup", "'cpu'"),
         ("strategy", "dp", "'ddp'"),
+        ("strategy", "ddp_spawn", "'ddp'"),
+        ("strategy", "fsdp", "'ddp'"),
+        ("strategy", "deepspeed", "there are: auto, ddp"),
         ("accelerator", "mps", "gpu"),
         ("devices", 0, "devices=1"),
         ("devices", [1], "CUDA_VISIBLE_DEVICES=1"),
