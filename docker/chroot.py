@@ -18,6 +18,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 KERNEL = ("/proc", "/sys", "/dev")
@@ -49,22 +51,34 @@ class Image:
         self.folder, self.user = "/", "root"
         self.entry: list[str] = []
 
-    def debian(self, binds: list[str]) -> None:
-        """Makes the Debian and lends it files and folders of this machine."""
+    def debian(self) -> None:
+        """Makes the Debian."""
         if not (self.root / "bin").exists():
             command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(self.root)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             (self.root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
-        for path in [*KERNEL, *binds]:
-            target = self.root / path.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            if Path(path).is_dir():
+
+    @contextmanager
+    def lent(self, paths: list[str]) -> Iterator[None]:
+        """Lends the Debian files and folders of this machine, to be read alone, and takes them back."""
+        mounted: list[Path] = []
+        try:
+            for path in [*KERNEL, *paths]:
+                target = self.root / path.lstrip("/")
+                target.parent.mkdir(parents=True, exist_ok=True)
+                if not Path(path).is_dir():
+                    shutil.copy(path, target)
+                    continue
                 target.mkdir(exist_ok=True)
-                if not target.is_mount():
-                    subprocess.run(["mount", "--bind", path, str(target)], check=True)
-            else:
-                shutil.copy(path, target)
-        shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
+                subprocess.run(["mount", "--bind", path, str(target)], check=True)
+                mounted.append(target)
+                if path not in KERNEL:
+                    subprocess.run(["mount", "-o", "remount,bind,ro", str(target)], check=True)
+            shutil.copy("/etc/resolv.conf", self.root / "etc/resolv.conf")
+            yield
+        finally:
+            for target in reversed(mounted):
+                subprocess.run(["umount", "--lazy", str(target)], check=True)
 
     def shell(self, command: str) -> None:
         """Runs a line in the folder, as the user, that the steps before have set."""
@@ -134,13 +148,14 @@ def main() -> None:
         sys.exit("chroot needs root.")
     image = Image(given.root, Path(__file__).resolve().parents[1])
     if given.run is None:
-        image.debian(given.bind)
-    for instruction, words in steps(given.dockerfile.read_text()):
-        if given.run is None:
-            print(f"{instruction} {words}", flush=True)
-        image.step(instruction, words, only_settings=given.run is not None)
-    if given.run is not None:
-        image.shell(shlex.join([*image.entry, *given.run]))
+        image.debian()
+    with image.lent(given.bind):
+        for instruction, words in steps(given.dockerfile.read_text()):
+            if given.run is None:
+                print(f"{instruction} {words}", flush=True)
+            image.step(instruction, words, only_settings=given.run is not None)
+        if given.run is not None:
+            image.shell(shlex.join([*image.entry, *given.run]))
 
 
 if __name__ == "__main__":
