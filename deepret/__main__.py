@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, NoReturn
 
 from deepret.errors import AGAIN, Preempted, UserError
@@ -46,12 +45,12 @@ def main(program: str | None = None) -> None:
         program, words = words[0], words[1:]
     words = [_at_home(word) for word in words]
     keep_memory()
-    several = _several()
+    several, code = _several(), 0
     try:
         if several is not None:
             several.join()
         if program == "reproduce":
-            _reproduce(words)
+            code = _reproduce(words)
         elif program == "report":
             _report(words)
         elif HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
@@ -63,42 +62,47 @@ def main(program: str | None = None) -> None:
             if program == "eval":  # a checkpoint's configuration takes the place of eval.yaml
                 _task(program)(None, overrides, folders)
             else:
-                _train(config.compose(program, overrides, folders), overrides, words)
+                code = _train(config.compose(program, overrides, folders), overrides, words)
         if several is not None:
             several.leave()
+        if code:
+            sys.exit(code)
     except UserError as error:
         _end(f"error: {error}", 2)
     except KeyboardInterrupt as stop:
         _end(f"\nstopped. {stop}".rstrip(), 130)
     except Preempted as stop:
         _end(f"\nstopped. {stop}", AGAIN)
-    except Exception:
-        if several is None or not several.told():
+    except Exception as error:
+        if several is None or not (several.told() or several.lost(error)):
+            if several is not None:
+                several.speaks()  # what follows says it
             raise
-        _end("", 2)  # it lost another process, which has said why
+        _end(f"error: {several.lost_by(error)}", 2)  # unless the other one has said why
 
 
-def _train(cfg: Any, overrides: list[str], words: list[str]) -> None:
-    """Trains in this process, or in as many of this machine as the configuration, or the run's, asks for."""
+def _train(cfg: Any, overrides: list[str], words: list[str]) -> int:
+    """Trains in this process, or in as many of this machine as the configuration, or the run's, asks for.
+
+    Gives the exit code of those, which have said why; a mistake in this process is raised.
+    """
     from deepret.distributed.launch import launch, wanted
     from deepret.programs.train import trainer_of
 
     count = wanted(trainer_of(cfg, overrides))
-    if count == 1:
-        _task("train")(cfg, overrides)
-    elif code := launch("train", words, count):
-        sys.exit(code)
+    if count > 1:
+        return launch("train", words, count)
+    _task("train")(cfg, overrides)
+    return 0
 
 
-def _reproduce(words: list[str]) -> None:
-    """Trains a run again, in as many processes of this machine as it had."""
-    from deepret.distributed.launch import launch, wanted
-    from deepret.programs.reproduce import reproduce, run_of
+def _reproduce(words: list[str]) -> int:
+    """Trains a run again, in as many processes of this machine as it had; gives 1 where it comes out otherwise."""
+    from deepret.distributed.launch import launch
+    from deepret.programs.reproduce import processes_wanted, reproduce, run_of
 
-    count = wanted(run_of(words).config["trainer"])
-    code = launch("reproduce", words, count) if count > 1 else int(not reproduce(words))
-    if code:
-        sys.exit(code)
+    count = processes_wanted(run_of(words))
+    return launch("reproduce", words, count) if count > 1 else int(not reproduce(words))
 
 
 def _report(words: list[str]) -> None:
@@ -181,35 +185,38 @@ def _through_hydra(program: str, words: list[str]) -> None:
     folders += [word for word in words if word.startswith("--config-dir=")]
 
     sweeps = program == "train" and bool({"-m", "--multirun"} & set(words))
-    if sweeps:
-        from deepret.programs.sweep import sweep_name
-        from deepret.training.ledger import LEDGER, outcome
-
-        name = sweep_name()  # before jobs begin, which may do so in other processes and on other machines
 
     @hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=program)
     def job(cfg: Any) -> Any:
         words = list(HydraConfig.get().overrides.task)
         several = _several()
-        if several is not None:  # a launcher may have made tasks of SLURM's of it
-            several.join()
-        if program == "train":
-            from deepret.programs.sweep import run_job
-
-            return run_job(cfg, words, lambda cfg: _train(cfg, words, [*folders, *words]))
         try:
+            if several is not None:  # a launcher may have made tasks of SLURM's of it
+                several.join()
+            if program == "train":
+                from deepret.programs.sweep import run_job
+
+                return run_job(cfg, words, lambda cfg, words: _train(cfg, words, [*folders, *words]))
             _task(program)(cfg, words)
         except UserError as error:
             _end(f"error: {error}", 2)
         return None
 
-    job()
-    if sweeps:
-        output = [word.partition("=")[2] for word in words if word.startswith("output=")]
-        said, all_finished = outcome(Path((output or ["outputs"])[-1]).expanduser() / LEDGER, name)
+    if not sweeps:
+        job()
+        return
+    from deepret.programs.sweep import ledger_of, sweep_name
+    from deepret.training.ledger import outcome
+
+    name = sweep_name()  # before jobs begin, which may do so in other processes and on other machines
+    ledger = ledger_of(words)
+    try:
+        job()
+    finally:
+        said, all_finished = outcome(ledger, name)
         print(f"\n{said}", flush=True)
-        if not all_finished:
-            sys.exit(1)
+    if not all_finished:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

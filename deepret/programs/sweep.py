@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, open_dict
 
-from deepret.errors import UserError
+from deepret.config import compose, resolve
+from deepret.distributed.ranks import world
+from deepret.errors import AGAIN, Preempted, UserError
 from deepret.training.ledger import LEDGER, note
-from deepret.training.run import Run
+from deepret.training.run import Run, digest
 
-APART = ("resume=", "output=", "cache=")
+APART = ("resume=", "output=", "cache=", "logger.group=")
 """Words that say where a job runs, not what it is."""
 
 
@@ -25,43 +28,95 @@ def sweep_name() -> str:
     return os.environ.setdefault("DEEPRET_SWEEP", time.strftime("sweep-%Y-%m-%d_%H-%M-%S"))
 
 
-def run_job(cfg: DictConfig, words: Sequence[str], task: Callable[[DictConfig], Any]) -> float:
-    """Runs one job and gives its mAP, in 0…1, for sweepers that look for the best; no number where it failed.
+def ledger_of(words: Sequence[str]) -> Path:
+    """Where the ledger of a sweep lies: in the output folder of its jobs.
 
-    Its W&B run is in the sweep's group. A mistake is told and written down, and the other jobs go on.
+    The first job is composed for it, so that a setting that there is not is told before any job begins.
+
+    Args:
+        words: the sweep's command line.
+
+    Raises:
+        UserError: settings that cannot be composed, or jobs with several output folders.
+    """
+    first, folders, rest = [], [], list(words)
+    while rest:
+        word = rest.pop(0)
+        if word in ("--config-dir", "-cd"):
+            folders += rest[:1]
+            rest = rest[1:]
+        elif word.startswith("--config-dir="):
+            folders.append(word.partition("=")[2])
+        elif not word.startswith(("-", "hydra")):
+            first.append(word)
+    parser = OverridesParser.create()
+    for number, word in enumerate(first):
+        try:
+            read = parser.parse_override(word)
+        except HydraException:
+            continue  # composing explains it
+        if not read.is_sweep_override():
+            continue
+        if read.key_or_group == "output":
+            raise UserError(f"{word}: the jobs of a sweep share one output folder, where its ledger lies.")
+        if read.is_choice_sweep() or read.is_range_sweep():
+            first[number] = f"{word.partition('=')[0]}={next(read.sweep_string_iterator())}"
+        else:
+            first[number] = ""  # an interval, of which a sweeper chooses
+    cfg = compose("train", [word for word in first if word], folders)
+    return Path(str(cfg.output)).expanduser() / LEDGER
+
+
+def run_job(cfg: DictConfig, words: Sequence[str], task: Callable[[DictConfig, list[str]], int]) -> float:
+    """Runs one job and gives its mAP, in 0…1, for sweepers that look for the best; 0 where it has none.
+
+    Its W&B run is in the sweep's group. A mistake is told and written down, and the other jobs go on; where others than
+    deepret have started several processes, the sweep ends with it, since the other processes may have met none.
 
     Args:
         cfg: the job's configuration.
         words: the words that it differs by.
-        task: trains.
+        task: trains with a configuration and its words, and gives the exit code of the processes that did.
+
+    Raises:
+        UserError: a mistake in one of several processes.
+        KeyboardInterrupt: the user stopped the job, and with it the sweep.
+        Preempted: a scheduler did.
     """
-    sweep, job = sweep_name(), job_name(words)
+    sweep, words = sweep_name(), list(words)
     if "logger" in cfg and cfg.logger.get("group", 0) is None:
         with open_dict(cfg):
             cfg.logger.group = sweep
+        words.append(f"logger.group={sweep}")
     path = Path(str(cfg.output)).expanduser() / LEDGER
-    note(path, sweep=sweep, job=job, status="began")
+    about = {"sweep": sweep, "words": kept(words)}
+    note(path, **about, status="began")
     try:
-        task(cfg)
+        code = task(cfg, words)
+        if code == AGAIN:
+            raise Preempted(f"The same command with resume=auto goes on with {' '.join(kept(words))}.")
+        if code == 130:
+            raise KeyboardInterrupt
         found = result_of(cfg)
     except UserError as error:
+        note(path, **about, status="failed", why=str(error))
+        if world() > 1:
+            raise
         print(f"error: {error}", flush=True)
-        note(path, sweep=sweep, job=job, status="failed", why=str(error))
-        return math.nan
+        return 0.0
     except Exception as error:
-        note(path, sweep=sweep, job=job, status="failed", why=f"{type(error).__name__}: {error}")
+        note(path, **about, status="failed", why=f"{type(error).__name__}: {error}")
         raise
     except BaseException:
-        note(path, sweep=sweep, job=job, status="stopped")
+        note(path, **about, status="stopped")
         raise
-    note(path, sweep=sweep, job=job, status="finished", run=found.get("run"), mAP=found.get("mAP"))
-    score = found.get("mAP")
-    return math.nan if score is None else float(score)
+    note(path, **about, status="finished", run=found.get("run"), mAP=found.get("mAP"))
+    return float(found.get("mAP") or 0)
 
 
-def job_name(words: Sequence[str]) -> str:
-    """What tells a job from the others of a sweep."""
-    return " ".join(word for word in words if not word.lstrip("+").startswith(APART))
+def kept(words: Sequence[str]) -> list[str]:
+    """The words that tell a job from the others of a sweep."""
+    return [word for word in words if not word.lstrip("+").startswith(APART)]
 
 
 def result_of(cfg: DictConfig) -> dict[str, Any]:
@@ -70,9 +125,7 @@ def result_of(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: there is none, so the processes that were to train it have failed.
     """
-    from deepret.programs.shared import prepare
-
-    for run in Run.of(prepare(cfg)):
+    for run in Run.of(str(cfg.output), digest(resolve(cfg))):
         if run.done:
             found: dict[str, Any] = json.loads((run.folder / "result.json").read_text())
             return found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from deepret.errors import UserError
 from deepret.reports.command import command
@@ -83,12 +83,18 @@ def sweep(output: str = "outputs", picture: str | None = None) -> dict[str, Any]
 
 def jobs_of(folder: Path) -> list[Job]:
     """The jobs that a folder's ledger tells of, each as it was last."""
-    found = []
-    for name, entry in read_ledger(folder / LEDGER).items():
-        words = (word.lstrip("+").partition("=") for word in name.split(" "))
-        settings = {key: OmegaConf.from_dotlist([f"x={value}"]).x for key, _, value in words}
-        found.append(Job(name, entry["status"], settings, entry.get("mAP"), entry.get("why", "")))
-    return found
+    return [
+        Job(name, entry["status"], dict(map(setting, entry["words"])), entry.get("mAP"), entry.get("why", ""))
+        for name, entry in read_ledger(folder / LEDGER).items()
+    ]
+
+
+def setting(word: str) -> tuple[str, Any]:
+    """Key and value of a word as Hydra reads it; a value that is neither number, word nor null as it is written."""
+    read = OverridesParser.create().parse_override(word)
+    value = read.value()
+    plain = value is None or isinstance(value, bool | int | float | str)
+    return word.lstrip("+").partition("=")[0], value if plain else read.get_value_element_as_str()
 
 
 def varied(jobs: Sequence[Job]) -> list[str]:

@@ -9,13 +9,14 @@ from typing import Any
 
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
+from deepret.training.lock import alone
 
 LEDGER = "ledger.jsonl"
 """Its name, in the output folder."""
 
 
 def note(path: Path, **values: Any) -> None:
-    """Appends one line; of several processes the first one does.
+    """Appends one line, whoever else does; of several processes the first one does.
 
     Raises:
         UserError: it cannot be written.
@@ -25,31 +26,32 @@ def note(path: Path, **values: Any) -> None:
     line = json.dumps({"time": time.strftime("%Y-%m-%d %H:%M:%S"), **values}) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("ab") as file:  # one write: lines of jobs that run at once do not mix
-            file.write(line.encode())
+        with path.open("ab+") as file, alone(file):
+            whole = file.seek(0, 2) == 0 or (file.seek(-1, 2) >= 0 and file.read(1) == b"\n")
+            file.write(line.encode() if whole else b"\n" + line.encode())  # one was cut off by a full disk
     except OSError as error:
         raise UserError(f"{path}: the sweep's ledger cannot be written ({error.strerror}).") from None
 
 
 def read_ledger(path: Path) -> dict[str, dict[str, Any]]:
-    """The last line of each job, by its name, in the order in which jobs first began."""
+    """The last line of each job, by its words, in the order in which jobs first began."""
     found: dict[str, dict[str, Any]] = {}
     if path.is_file():
         for line in path.read_text().splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:  # cut off by a full disk
+            except ValueError:  # one that was cut off
                 continue
-            found[entry["job"]] = entry
+            found[" ".join(entry["words"])] = entry
     return found
 
 
 def outcome(path: Path, sweep: str) -> tuple[str, bool]:
-    """What became of a sweep's jobs, in words, and whether all are finished."""
+    """What became of a sweep's jobs, in words, and whether there are any and all are finished."""
     jobs = {job: entry for job, entry in read_ledger(path).items() if entry["sweep"] == sweep}
     amiss = {job: entry for job, entry in jobs.items() if entry["status"] != "finished"}
     lines = [f"{len(jobs) - len(amiss)} of {len(jobs)} jobs are finished."]
     lines += [f"  {entry['status']}: {job}: {entry.get('why', '')}".rstrip(": ") for job, entry in amiss.items()]
     if amiss:
         lines.append("The same command with resume=auto does again what is not finished, and goes on with what began.")
-    return "\n".join(lines), not amiss
+    return "\n".join(lines), bool(jobs) and not amiss

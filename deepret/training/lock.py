@@ -1,14 +1,17 @@
-"""One program at a time in a run's folder."""
+"""One program at a time in a run's folder, and in a file that many append to."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 from deepret.errors import UserError
+from deepret.files import why
 
 try:
     import fcntl
@@ -24,13 +27,17 @@ def hold(folder: Path) -> None:
     The lock is the process', not that of workers that it forks, which may outlive it by seconds.
 
     Raises:
-        UserError: another program holds it.
+        UserError: another program holds it, or nothing can be written there.
     """
-    if fcntl is None:
-        return
     folder = folder.resolve()
     let_go(folder)
-    file = (folder / ".lock").open("a+")
+    try:
+        file = (folder / ".lock").open("a+")
+    except OSError as error:
+        raise UserError(f"{folder}: nothing can be written there: {why(error)}.") from None
+    if fcntl is None:
+        file.close()
+        return
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -46,6 +53,15 @@ def hold(folder: Path) -> None:
     file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
     file.flush()
     _held[folder] = file
+
+
+@contextmanager
+def alone(file: IO[bytes]) -> Iterator[None]:
+    """Waits until no other program is in a file, and keeps others out; where there are no locks, nothing."""
+    if fcntl is not None:
+        with suppress(OSError):  # a file system without locks
+            fcntl.lockf(file, fcntl.LOCK_EX)
+    yield  # closing the file lets go of it
 
 
 def let_go(folder: Path) -> None:

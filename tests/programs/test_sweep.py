@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
+import json
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -14,8 +16,8 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from deepret.errors import UserError
-from deepret.programs.sweep import job_name, run_job
+from deepret.errors import Preempted, UserError
+from deepret.programs.sweep import kept, ledger_of, run_job
 from deepret.training.ledger import LEDGER, note, outcome, read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,11 +60,11 @@ def job(task: Any, output: Path, words: tuple[str, ...] = ("seed=1",)) -> float:
     ],
 )
 def test_how_a_job_ended_is_written_down(tmp_path: Path, error: BaseException, status: str, raised: Any) -> None:
-    def task(_: Any) -> None:
+    def task(*_: Any) -> int:
         raise error
 
     if raised is None:
-        assert math.isnan(job(task, tmp_path))
+        assert job(task, tmp_path) == 0.0  # a number, without which Optuna ends
     else:
         with pytest.raises(raised):
             job(task, tmp_path)
@@ -75,14 +77,78 @@ def test_how_a_job_ended_is_written_down(tmp_path: Path, error: BaseException, s
 
 
 def test_a_job_is_known_by_what_it_is() -> None:
-    assert job_name(["loss.margin=0.1", "resume=auto", "output=a", "+cache=b", "seed=2"]) == "loss.margin=0.1 seed=2"
+    words = ["loss.margin=0.1", "resume=auto", "output=a", "+cache=b", "logger.group=s", "seed=2"]
+    assert kept(words) == ["loss.margin=0.1", "seed=2"]
 
 
-def test_a_line_that_was_cut_off_is_left_out(tmp_path: Path) -> None:
-    note(tmp_path / LEDGER, sweep="s", job="a", status="finished")
+def test_a_line_that_was_cut_off_is_left_out_and_no_other(tmp_path: Path) -> None:
+    note(tmp_path / LEDGER, sweep="s", words=["a=1"], status="finished")
     with (tmp_path / LEDGER).open("a") as file:
-        file.write('{"sweep": "s", "jo')
-    assert list(read_ledger(tmp_path / LEDGER)) == ["a"]
+        file.write('{"sweep": "s", "wo')
+    assert list(read_ledger(tmp_path / LEDGER)) == ["a=1"]
+    note(tmp_path / LEDGER, sweep="s", words=["b=2", "c=3"], status="began")
+    assert list(read_ledger(tmp_path / LEDGER)) == ["a=1", "b=2 c=3"]
+
+
+def noted(path: Path, job: int) -> None:
+    for number in range(50):
+        note(path, sweep="s", words=[f"job={job}"], status="began", number=number, long="x" * 9000)
+
+
+def test_jobs_that_write_at_once_do_not_mix(tmp_path: Path) -> None:
+    writers = [multiprocessing.get_context("fork").Process(target=noted, args=(tmp_path / LEDGER, j)) for j in range(4)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    lines = [json.loads(line) for line in (tmp_path / LEDGER).read_text().splitlines()]
+    assert sorted((line["words"][0], line["number"]) for line in lines) == [
+        (f"job={job}", number) for job in range(4) for number in range(50)
+    ]
+
+
+def test_a_sweep_without_jobs_has_not_finished(tmp_path: Path) -> None:
+    assert outcome(tmp_path / LEDGER, "s") == ("0 of 0 jobs are finished.", False)
+
+
+def test_where_the_ledger_lies(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\noutput: elsewhere\n")
+    words = ["-m", "loss.margin=0.1,0.2", "optimizer.lr=interval(0.1,0.2)", "hydra.sweep.dir=x", "seed=range(3)"]
+    assert ledger_of(words) == Path("outputs") / LEDGER
+    assert ledger_of([*words, "output=here"]) == Path("here") / LEDGER
+    mine = ["--config-dir", str(tmp_path), "experiment=mine"]
+    assert ledger_of([*words, *mine]) == Path("elsewhere") / LEDGER
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("output=a,b", "share one output folder"),
+        ("los.margin=1,2", "did you mean 'loss.margin'"),
+        ("loss=a{", "cannot read"),
+    ],
+)
+def test_what_no_job_could_do_is_told_before_any_begins(program, word: str, message: str) -> None:
+    ended = program("train", "-m", *FAST, word)
+    assert ended.code == 2
+    assert message in ended.err
+    assert not Path("outputs").exists()
+
+
+@pytest.mark.parametrize(("code", "status"), [(75, "stopped"), (130, "stopped"), (2, "failed"), (137, "failed")])
+def test_processes_that_a_job_starts_are_of_the_sweep(tmp_path: Path, code: int, status: str) -> None:
+    given: list[str] = []
+
+    def launched(cfg: Any, words: list[str]) -> int:
+        given.extend(words)
+        return code
+
+    with contextlib.nullcontext() if status == "failed" else pytest.raises((Preempted, KeyboardInterrupt)):
+        assert job(launched, tmp_path) == 0.0
+    (entry,) = read_ledger(tmp_path / LEDGER).values()
+    assert entry["status"] == status
+    assert given == ["seed=1", f"logger.group={entry['sweep']}"]
 
 
 @pytest.mark.proof

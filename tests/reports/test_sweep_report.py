@@ -20,15 +20,15 @@ def filled(folder: Path) -> None:
     """Nine jobs in which the margin decides, and the loss hardly; one failed, one was killed."""
     for margin in (0.1, 0.2, 0.3):
         for loss in ("a", "b", "c"):
-            words = f"debug=fast loss.margin={margin} loss={loss}"
-            note(folder / LEDGER, sweep="s", job=words, status="began")
+            words = ["debug=fast", f"loss.margin={margin}", f"loss={loss}"]
+            note(folder / LEDGER, sweep="s", words=words, status="began")
             if (margin, loss) == (0.1, "a"):
                 continue
             if (margin, loss) == (0.3, "c"):
-                note(folder / LEDGER, sweep="s", job=words, status="failed", why="no such thing")
+                note(folder / LEDGER, sweep="s", words=words, status="failed", why="no such thing")
                 continue
             score = margin + (0.01 if loss == "b" else 0)
-            note(folder / LEDGER, sweep="s", job=words, status="finished", run="r", mAP=score)
+            note(folder / LEDGER, sweep="s", words=words, status="finished", run="r", mAP=score)
 
 
 def test_tells_of_every_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,8 +76,18 @@ def test_settings_that_differ() -> None:
 
 
 def test_words_become_values(tmp_path: Path) -> None:
-    note(tmp_path / LEDGER, sweep="s", job="a=0.5 +b=true c=[1,2] d=x", status="began")
-    assert jobs_of(tmp_path)[0].settings == {"a": 0.5, "b": True, "c": [1, 2], "d": "x"}
+    words = ["a=0.5", "+b=true", "c=[1,2]", "d=x", "data.root='my photos: all'", "e=null", "loss@f=g", "h=a\\ b"]
+    note(tmp_path / LEDGER, sweep="s", words=words, status="began")
+    assert jobs_of(tmp_path)[0].settings == {
+        "a": 0.5,
+        "b": True,
+        "c": "[1,2]",
+        "d": "x",
+        "data.root": "my photos: all",
+        "e": None,
+        "loss@f": "g",
+        "h": "a b",
+    }
 
 
 def test_positions_on_an_axis() -> None:
