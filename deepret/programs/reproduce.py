@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from deepret.distributed.ranks import rank
+from deepret.distributed.launch import by_torchrun, started, wanted
+from deepret.distributed.processes import first
+from deepret.distributed.ranks import world
 from deepret.errors import UserError
 from deepret.programs.train import train
 from deepret.reports.table import table
@@ -35,6 +37,29 @@ def run_of(words: list[str]) -> Run:
     return run
 
 
+def processes_wanted(run: Run) -> int:
+    """How many processes are to be started on this machine to train a run again; 1 where they are there.
+
+    Raises:
+        UserError: it had another number than have been started, or several machines, or more GPUs than there are.
+    """
+    count, trainer = processes_of(run), run.config["trainer"]
+    nodes = int(trainer.get("num_nodes", 1))
+    command = f"torchrun --nnodes={nodes} --nproc_per_node={count // nodes} -m deepret reproduce {run.folder}"
+    if started() or by_torchrun():
+        if world() != count:
+            raise UserError(f"{run.folder} was trained by {count} processes, and here are {world()}: take {command}")
+        return 1
+    if nodes > 1:
+        raise UserError(f"{run.folder} was trained on {nodes} machines: start it on as many, {command} on each.")
+    return wanted({**trainer, "devices": count})
+
+
+def processes_of(run: Run) -> int:
+    """How many processes began a run."""
+    return int(run.state["made_with"][0]["processes"])
+
+
 def reproduce(words: list[str]) -> bool:
     """Trains a run again with its whole configuration, beside it, and tells what is the same.
 
@@ -45,11 +70,15 @@ def reproduce(words: list[str]) -> bool:
         UserError: no such run, or one that is not finished.
     """
     before = run_of(words)
+    trainer = before.config["trainer"]
+    devices = processes_of(before) // int(trainer.get("num_nodes", 1))
     config = {**before.config, "resume": None, "output": str(before.folder.parent)}
-    result = train(OmegaConf.create(config), [])
-    if rank() > 0:
-        return True
-    after = Run.open(result["run"])
+    result = train(OmegaConf.create({**config, "trainer": {**trainer, "devices": devices}}), [])
+    return first(lambda: verdict(before, Run.open(result["run"])))
+
+
+def verdict(before: Run, after: Run) -> bool:
+    """Tells whether two runs came to the same, and how they were made."""
     print("\n" + environment(before, after))
     figures, same = compared(before.folder, after.folder)
     print(figures)
@@ -59,12 +88,16 @@ def reproduce(words: list[str]) -> bool:
 
 
 def environment(before: Run, after: Run) -> str:
-    """What was otherwise than in the first run."""
-    one, two = (run.state.get("made_with", {}) for run in (before, after))
-    rows = [[name, one.get(name, "?"), two.get(name, "?")] for name in two if one.get(name) != two[name]]
+    """What was otherwise than in the first run, each of whose starts may have been made with something else."""
+    starts = [*before.state["made_with"], *after.state["made_with"]]
+    names = dict.fromkeys(name for start in starts for name in start)
+    columns = {name: [start.get(name, "?") for start in starts] for name in names}
+    rows = [[name, *values] for name, values in columns.items() if len(set(values)) > 1]
     if before.state.get("photographs") != after.state.get("photographs"):
-        rows.append(["photographs", "other files, labels or splits", ""])
-    return table(["made with", "then", "now"], rows) if rows else "made with the same versions, on the same machine."
+        rows.append(["photographs", "other files, labels or splits", *[""] * (len(starts) - 1)])
+    later = ["gone on with"] * (len(before.state["made_with"]) - 1)
+    heading = ["made with", "then", *later, "now"]
+    return table(heading, rows) if rows else "made with the same versions, on the same machine."
 
 
 def compared(before: Path, after: Path) -> tuple[str, bool]:

@@ -9,9 +9,10 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from deepret.benchmarks.result import Result
+from deepret.config import resolve
 from deepret.data.catalogue import Catalogue
-from deepret.distributed.launch import wanted
-from deepret.distributed.processes import first
+from deepret.distributed.launch import KEPT, wanted
+from deepret.distributed.processes import first, lost, lost_by, told
 from deepret.distributed.ranks import rank
 from deepret.errors import Preempted, UserError
 from deepret.models.network import Network
@@ -28,12 +29,12 @@ from deepret.programs.shared import (
 )
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
-from deepret.reports.table import results_table
+from deepret.reports.table import results_columns, results_table
 from deepret.training.announce import Forecast, announcement
 from deepret.training.checkpoint import write_bytes
 from deepret.training.plan import learns_regions, plan
 from deepret.training.preemption import Preemption
-from deepret.training.run import PLACES, Run
+from deepret.training.run import PLACES, Run, digest
 from deepret.training.settings import PROGRAM
 from deepret.training.stages import Training
 from deepret.training.trainer import check_trainer, try_trainer
@@ -63,7 +64,11 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         run.state["status"] = "interrupted"
         run.save()
         asked = f"{stop} asked for it. " if isinstance(stop, Preempted) else ""
-        raise type(stop)(f"{asked}The last good state is kept: go on with resume={run.folder}") from None
+        raise type(stop)(f"{asked}{KEPT} resume={run.folder}") from None
+    except RuntimeError as error:
+        if told() or not lost(error):
+            raise
+        raise UserError(f"{lost_by(error)} {KEPT} resume={run.folder}") from None
     finally:
         run.let_go()
 
@@ -78,6 +83,7 @@ def trained(run: Run, start: float, preemption: Preemption) -> dict[str, Any]:
     """
     config = run.config
     threads(config)
+    run.made()
     device = device_of(config)
     catalogue: Catalogue = first(lambda: data_of(run))
     training = Training(run, catalogue, device, preemption)
@@ -128,6 +134,10 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
     else:
         values = {"mAP": None, "benchmark": None, **values}
         print(f"benchmark=none: nothing is scored; eval.py checkpoint={best} benchmark=split scores it on other data.")
+    if rank() == 0:
+        if scored:
+            training.logs.results(*results_columns(results))
+        training.logs.model(best, run.folder / "images.csv", {k: v for k, v in values.items() if k != "run"})
     training.logs.summary({k: v for k, v in values.items() if isinstance(v, int | float | str)})
     return values
 
@@ -142,12 +152,13 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
     """
     name = check_value(PROGRAM["resume"], cfg.get("resume"), "resume")
     if name in (None, "last", "auto"):
-        config = prepare(cfg)
+        config, mark = prepare(cfg), digest(resolve(cfg))
         check_before_work(config)
-        known = Run.of(config) if name == "auto" else []
+        output: str = config["output"]
+        known = Run.of(output, mark) if name == "auto" else []
         if all(run.done for run in known) and name != "last":
-            return known[0] if known else Run.start(config)
-        run = Run.last(config)
+            return known[0] if known else Run.start(config, mark)
+        run = Run.last(output, mark)
         run.config["trainer"] |= {key: config["trainer"][key] for key in PLACES if key in config["trainer"]}
         return run
     run = Run.open(name)

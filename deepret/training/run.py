@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
+from deepret.files import PARTS
 from deepret.training.checkpoint import FORMAT, write_bytes
 from deepret.training.lock import hold, let_go
 from deepret.training.made_with import made_with
@@ -39,8 +40,12 @@ class Run:
         self.state = state
 
     @classmethod
-    def start(cls, config: dict[str, Any]) -> Run:
+    def start(cls, config: dict[str, Any], mark: str) -> Run:
         """Makes a new folder ``<output>/<date>_<time>_<name>``.
+
+        Args:
+            config: the whole resolved configuration.
+            mark: the digest of what was asked for, by which the run is found again.
 
         Raises:
             UserError: the folder cannot be made.
@@ -56,8 +61,8 @@ class Run:
                 folder, twin = base.with_name(f"{base.name}_{twin}"), twin + 1
             except OSError as error:
                 raise UserError(f"output={config['output']}: no folder can be made there ({error.strerror}).") from None
-        state = {"format": FORMAT, "status": "running", "digest": digest(config), "made_with": made_with()}
-        run = cls(folder, config, {**state, "stages": {}})
+        state: dict[str, Any] = {"format": FORMAT, "status": "running", "digest": mark, "made_with": [], "stages": {}}
+        run = cls(folder, config, state)
         run.hold()
         write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
         run.save()
@@ -90,15 +95,15 @@ class Run:
         )
 
     @classmethod
-    def of(cls, config: dict[str, Any]) -> list[Run]:
-        """The runs of a configuration under its output folder, the newest first."""
-        wanted, found = digest(config), []
-        for state in sorted(Path(config["output"]).expanduser().glob("*/run.json"), reverse=True):
+    def of(cls, output: str, mark: str) -> list[Run]:
+        """The runs of one digest under an output folder, the newest first."""
+        found = []
+        for state in sorted(Path(output).expanduser().glob("*/run.json"), reverse=True):
             try:
                 run = cls.open(state.parent)
             except UserError:  # not one that could be gone on with
                 continue
-            if run.state.get("digest") == wanted:
+            if run.state.get("digest") == mark:
                 found.append(run)
         return found
 
@@ -108,14 +113,14 @@ class Run:
         return self.state.get("status") == "finished" and (self.folder / "result.json").is_file()
 
     @classmethod
-    def last(cls, config: dict[str, Any]) -> Run:
-        """The newest unfinished run of the same configuration under the output folder that no process trains in.
+    def last(cls, output: str, mark: str) -> Run:
+        """The newest unfinished run of a digest under an output folder that no process trains in.
 
         Raises:
             UserError: there is none.
         """
         busy = ""
-        for run in cls.of(config):
+        for run in cls.of(output, mark):
             if run.state.get("status") == "finished":
                 continue
             try:
@@ -125,19 +130,29 @@ class Run:
             else:
                 return run
         raise UserError(
-            f"resume={config.get('resume', 'last')}: {busy}"
-            if busy
-            else f"resume=last: no unfinished run of this configuration lies under output={config['output']}: "
-            f"start one without resume, or name its folder with resume=PATH."
+            busy
+            or f"resume=last: no unfinished run of this configuration lies under output={output}: start one without "
+            f"resume, or name its folder with resume=PATH."
         )
 
     def hold(self) -> None:
         """Keeps other programs out of the run until ``let_go`` or the end of this process.
 
+        What one that was killed had begun to write is cleared away.
+
         Raises:
             UserError: another program trains in it.
         """
         hold(self.folder)
+        for begun in self.folder.rglob(PARTS):
+            begun.unlink(missing_ok=True)
+
+    def made(self) -> None:
+        """Keeps what the run is made with from now on, where it was something else before."""
+        now, starts = made_with(), self.state["made_with"]
+        if starts[-1:] != [now]:
+            starts.append(now)
+        self.save()
 
     def let_go(self) -> None:
         """Lets other programs go on with the run."""
@@ -165,7 +180,10 @@ class Run:
 
 
 def digest(config: dict[str, Any]) -> str:
-    """A configuration's digest; how the run was asked to go on, on which devices and logged where is no part of it."""
+    """The digest of what is asked for; how a run is to go on, on which devices and logged where is no part of it.
+
+    ``auto`` is what it is, whatever a machine chooses for it.
+    """
     kept = {key: value for key, value in config.items() if key not in ("resume", "output", "logger")}
     kept["trainer"] = {key: value for key, value in config.get("trainer", {}).items() if key not in PLACES}
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()

@@ -91,6 +91,7 @@ PROGRAM: dict[str, Any] = {
     "dims": PositiveInt | None,
     "evaluation_precision": Literal["32", "bf16"],
     "gallery": bool,
+    "profile": bool,
     "accelerator": Literal["auto", "cpu", "gpu", "cuda"],
 }
 """The single settings of train.yaml and eval.yaml that stand outside any part, with their types."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
@@ -24,10 +24,11 @@ from deepret.parts import build
 from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
 from deepret.training.batches import EpochBatches, epoch_batches
-from deepret.training.callbacks import KeepBest, KeepMined, SaveState, Watch
+from deepret.training.callbacks import Hear, KeepBest, KeepMined, SaveState, Watch
 from deepret.training.learning import freeze, optimiser, ranking_rates
 from deepret.training.plan import FIRST, Stage, learns_regions
 from deepret.training.preemption import Preemption
+from deepret.training.profile import Profile
 from deepret.training.proposals.joint import BoxBatches, box_loader
 from deepret.training.proposals.map_cache import MAPS_A_BATCH, Cached, ShapeBatches, cache_maps
 from deepret.training.proposals.stage import Proposals, map_loader, recall_on
@@ -244,8 +245,15 @@ class Training:
             KeyboardInterrupt: the user stopped it.
         """
         state = folder / "state.ckpt"
+        profiler = trainer.profiler  # type: ignore[attr-defined]
+        profile = profiler if isinstance(profiler, Profile) else None
+        if profile is not None:
+            profile.watch(cast("torch.nn.Module", module.network))
+        trainer.precision_plugin.convert_module(module)  # Lightning does so after it has loaded, and rounded, the state
         try:
             trainer.fit(module, loader, ckpt_path=str(state) if state.is_file() else None)
+            if profile is not None and profile.steps and rank() == 0:
+                print(profile.tell(folder.name, self.run.folder / "profile.csv"), flush=True)
         except SystemExit:
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
@@ -266,11 +274,12 @@ class Training:
         folder = self.run.folder / stage.name
         state = folder / "state.ckpt"
         found = checkpoints.load(state) if state.is_file() else {"epoch": 0, "global_step": 0}
-        callbacks: list[pl.Callback] = [*self.averages(stage), keep, *more, self.watch(stage)]
+        callbacks: list[pl.Callback] = [Hear(self.preemption), *self.averages(stage), keep, *more, self.watch(stage)]
         logger = self.logs.loggers(self.run.folder, stage.name, (int(found["epoch"]), int(found["global_step"])))
-        return stage_trainer(
-            self.config["trainer"], stage.epochs, steps, callbacks, alone, logger=logger, default_root_dir=str(folder)
-        )
+        where: dict[str, Any] = {"logger": logger, "default_root_dir": str(folder)}
+        if self.config.get("profile"):
+            where["profiler"] = Profile()
+        return stage_trainer(self.config["trainer"], stage.epochs, steps, callbacks, alone, **where)
 
     def saving(self, stage: Stage) -> SaveState:
         """What saves a stage's state; proposals, which are quick, begin an epoch again that was cut off."""

@@ -9,8 +9,6 @@ import os
 import random
 import signal
 import statistics
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
@@ -19,8 +17,10 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from runs import finish, read_whole, start, steps, wait_for, weights
 from wandb_file import history, run_id
 
+from deepret.config import compose
 from deepret.programs import train as train_program
 from deepret.programs.shared import evaluate_network
 from deepret.training.callbacks import Watch
@@ -30,7 +30,6 @@ from deepret.training.ranking import Ranking
 from deepret.training.run import Run
 from deepret.training.stages import Training
 
-ROOT = Path(__file__).resolve().parents[2]
 RUN = (
     "debug=fast",
     "regions=rpn",
@@ -42,50 +41,18 @@ RUN = (
 )
 
 
-def hear_control_c() -> None:
-    """What a shell starts with ``&`` ignores Ctrl-C, and so does all that it starts in turn."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def start(output: Path, cache: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *RUN, f"output={output}", f"cache={cache}", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=output.parent,
-        preexec_fn=hear_control_c,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> dict:
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, out + err
-    return json.loads(out.strip().splitlines()[-1])
-
-
-def steps(output: Path) -> int:
-    return sum(file.read_text().count(",loss,") for file in output.glob("*/metrics.csv"))
-
-
-def weights(result: dict) -> dict[str, torch.Tensor]:
-    found: dict[str, torch.Tensor] = torch.load(result["checkpoint"], weights_only=True)["state_dict"]
-    return found
-
-
 def killed_and_resumed(
     tmp_path: Path, cache: Path, words: tuple[str, ...], at: list[int], how: int = signal.SIGKILL
 ) -> None:
+    words = (*RUN, *words)
     left_alone = finish(start(tmp_path / "alone", cache, *words))
     output = tmp_path / "killed"
-    output.mkdir()
     process = start(output, cache, *words)
     for step in at:
-        while steps(output) < step and process.poll() is None:
-            time.sleep(0.005)
+        wait_for(output, step, process)
         process.send_signal(how)
         _, err = process.communicate(timeout=60)
+        read_whole(output)
         if how == signal.SIGINT:
             assert process.returncode == 130
             assert "resume=" in err
@@ -93,6 +60,7 @@ def killed_and_resumed(
         process = start(output, cache, *words, "resume=last")
     resumed = finish(process)
     assert len(list(output.iterdir())) == 1
+    assert not list(output.rglob(".*.part"))
     first, second = weights(left_alone), weights(resumed)
     assert first.keys() == second.keys()
     for key, value in first.items():
@@ -152,6 +120,24 @@ def test_a_run_cut_off_as_a_stage_begins_starts_it_from_the_same_numbers(
     assert ended.code == 0, ended.err
     first, second = weights(alone), weights(ended.json)
     assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_machine_that_would_choose_another_precision_goes_on_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["debug=fast", "trainer=cpu", "trainer.precision=auto", f"output={tmp_path}"]
+    monkeypatch.setattr("deepret.programs.shared.choose_precision", lambda *_: "bf16-mixed")
+    begun = train_program.open_run(compose("train", words), words)
+    begun.let_go()
+    monkeypatch.setattr("deepret.programs.shared.choose_precision", lambda *_: "32-true")
+    for how in ("last", "auto"):
+        again = train_program.open_run(compose("train", [*words, f"resume={how}"]), words)
+        again.let_go()
+        assert again.folder == begun.folder
+        assert again.config["trainer"]["precision"] == "bf16-mixed"
+    other = train_program.open_run(compose("train", [*words, "resume=auto", "trainer.precision=32-true"]), words)
+    other.let_go()
+    assert other.folder != begun.folder
 
 
 @pytest.mark.slow
@@ -356,7 +342,7 @@ def test_killed_anywhere_in_other_compositions(tmp_path: Path, cache: Path, word
 def test_a_long_run_holds_no_more_at_its_end(tmp_path: Path, cache: Path) -> None:
     """Memory, open files, and files on disk of a run of 120 epochs, workers and all, over its second half."""
     words = ("workers=2", "stages.steps=4", "stages.ranking=60", "stages.proposals=2", "stages.refinement=60")
-    process = start(tmp_path / "long", cache, *words)
+    process = start(tmp_path / "long", cache, *RUN, *words)
     held: dict[int, tuple[float, int, int]] = {}
     drain = threading.Thread(target=process.communicate)
     drain.start()
@@ -428,4 +414,4 @@ def test_wandb_goes_on_with_the_run(program, tmp_path: Path, monkeypatch: pytest
     assert run_id(file) == json.loads((run / "run.json").read_text())["wandb"]
     logged = [float(row["value"]) for row in read_csv(run / "metrics.csv") if row["name"] == "loss"]
     assert len(logged) == 6
-    assert [row["1-ranking-loss"] for row in history(file) if "1-ranking-loss" in row] == pytest.approx(logged)
+    assert [row["1-ranking/loss"] for row in history(file) if "1-ranking/loss" in row] == pytest.approx(logged)

@@ -45,15 +45,15 @@ def test_one_program_at_a_time(tmp_path: Path) -> None:
 
 def test_the_last_run_is_one_that_nobody_trains_in(tmp_path: Path) -> None:
     config = {"output": str(tmp_path), "name": "x"}
-    older, newer = Run.start(config), Run.start(config)
-    assert Run.last(config).folder == newer.folder
+    older, newer = Run.start(config, "mark"), Run.start(config, "mark")
+    assert Run.last(str(tmp_path), "mark").folder == newer.folder
     newer.let_go()
     process = holder(newer.folder)
-    assert Run.last(config).folder == older.folder
+    assert Run.last(str(tmp_path), "mark").folder == older.folder
     older.state["status"] = "finished"
     older.save()
-    with pytest.raises(UserError, match=rf"resume=last: .*{newer.folder.name} is still training"):
-        Run.last(config)
+    with pytest.raises(UserError, match=rf"{newer.folder.name} is still training"):
+        Run.last(str(tmp_path), "mark")
     process.communicate()
     for run in (older, newer):
         run.let_go()
