@@ -35,14 +35,20 @@ def cell(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def results_table(results: Mapping[str, Result]) -> str:
-    """A line for each descriptor, by its name, with the metrics in per cent; below them the other counts."""
+def results_columns(results: Mapping[str, Result]) -> tuple[list[str], list[list[object]]]:
+    """Header and rows of a table of results: a row for each descriptor, by its name, with the metrics in per cent."""
     metrics = list(dict.fromkeys(name for r in results.values() for name in r.metrics))
     header = ["", "benchmark", "queries", "images", *(f"{name} %" for name in metrics)]
-    rows = [
+    rows: list[list[object]] = [
         [label, r.benchmark, r.counts["queries"], r.counts["database"], *(_percent(r.metrics.get(m)) for m in metrics)]
         for label, r in results.items()
     ]
+    return header, rows
+
+
+def results_table(results: Mapping[str, Result]) -> str:
+    """The table of ``results_columns`` as text; below it the other counts."""
+    header, rows = results_columns(results)
     notes = []
     for r in results.values():
         more = [

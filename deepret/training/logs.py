@@ -6,20 +6,28 @@ import csv
 import io
 import os
 import shutil
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal
 
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from deepret.errors import UserError
 from deepret.files import why
 from deepret.training.checkpoint import write_bytes
 
+MEETING = 30.0
+"""Seconds that a run waits for W&B to answer at its beginning."""
+PATIENCE = 120.0
+"""Seconds that a run waits for W&B to take its last figures."""
+STEP = "trainer/global_step"
+"""What W&B draws figures over, by Lightning's name for it."""
 COLUMNS = ("stage", "epoch", "step", "name", "value")
 
 
@@ -90,6 +98,40 @@ def read_csv(path: Path) -> list[dict[str, str]]:
         return [row for row in csv.DictReader(file) if None not in row.values() and (row["epoch"] or "").isdigit()]
 
 
+class WandbFigures(Logger):
+    """Sends a stage's figures to W&B, each under the stage's name, for as long as it takes them.
+
+    Args:
+        send: does something with W&B's run, where there is one.
+        stage: what W&B shows the figures together by.
+    """
+
+    def __init__(self, send: Callable[[Callable[[Any], object]], object], stage: str) -> None:
+        super().__init__()
+        self.send = send
+        self.stage = stage
+
+    @property
+    def name(self) -> str:
+        """The stage."""
+        return self.stage
+
+    @property
+    def version(self) -> str:
+        """W&B's run has its own."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """W&B's run has the configuration already."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Sends figures."""
+        named = {f"{self.stage}/{name}": value for name, value in metrics.items()}
+        self.send(lambda run: run.log({**named, STEP: step}))
+
+
 class Logs:
     """Makes the loggers of a run.
 
@@ -97,12 +139,16 @@ class Logs:
     of the first. So a run that was cut off writes its figures again from ``metrics.csv``, into one file that holds all.
     An online one goes on where W&B has it, and shows the steps that are done again twice, with the same values.
 
+    Where W&B cannot be reached, or refuses the key, an online run becomes an offline one, and where it fails later it
+    is left out from there on: each is said once, and no training ends for it.
+
     Args:
         wandb: ``offline`` writes a W&B run that ``wandb sync`` sends later, without a key; ``online`` sends at once;
             ``disabled`` leaves W&B out.
         project: W&B's project.
         group: W&B's group of runs, or null.
         tags: W&B's tags.
+        models: whether the last network and the list of the photographs that it learned from become artifacts of W&B.
     """
 
     def __init__(
@@ -111,82 +157,160 @@ class Logs:
         project: str = "deepret",
         group: str | None = None,
         tags: list[str] = [],  # noqa: B006
+        models: bool = True,
     ) -> None:
         self.mode = wandb
         self.project = project
         self.group = group
         self.tags = list(tags)
-        self._wandb: WandbLogger | None = None
+        self.models = models
+        self._run: Any = None
         self._past: Path | None = None
+        self._figures = Path("metrics.csv")
 
     @rank_zero_only
     def open(self, folder: Path, config: dict[str, Any], run_id: str) -> None:
-        """Opens the W&B run, or goes on with it; where W&B fails, says so once and goes on without."""
+        """Opens the W&B run, or goes on with it; offline where it cannot be online."""
+        self._figures = folder / "metrics.csv"
         if self.mode == "disabled":
             return
         try:
-            import wandb
-
-            earlier = list(folder.glob(f"wandb/offline-run-*-{run_id}"))
-            wandb.setup(wandb.Settings(silent=True, console="off", mode=self.mode))
-            self._wandb = WandbLogger(
-                name=folder.name,
-                id=os.environ.get("WANDB_RUN_ID", run_id),  # an agent of W&B's has named it
-                save_dir=str(folder),
-                project=self.project,
-                group=self.group,
-                tags=self.tags,
-                offline=self.mode == "offline",
-                resume="allow",
-                config=config,
-                settings=wandb.Settings(silent=True, console="off", init_timeout=30, mode=self.mode),
-            )
-            _ = self._wandb.experiment
-            if self.mode == "offline":
-                self._past = folder / "metrics.csv"
-                now = Path(self._wandb.experiment.dir).resolve().parent
-                for part in earlier:
-                    if part.resolve() != now:
-                        shutil.rmtree(part)
+            self._open(folder, config, run_id)
+            return
         except Exception as error:  # a log is never worth a training
-            warnings.warn(f"W&B is left out: {error}. The figures are in {folder / 'metrics.csv'}.", stacklevel=1)
-            self._wandb = None
+            said = " ".join(str(error).split()) or type(error).__name__
+            _part()
+        if self.mode == "online":
+            self.mode = "offline"
+            warnings.warn(
+                f"W&B cannot be reached ({said}): this run is written offline; it is sent later by wandb sync "
+                f"{folder}/wandb/offline-run-*",
+                stacklevel=1,
+            )
+            self.open(folder, config, run_id)
+        else:
+            warnings.warn(f"W&B is left out ({said}): the figures are in {self._figures}.", stacklevel=1)
+
+    def _open(self, folder: Path, config: dict[str, Any], run_id: str) -> None:
+        import wandb
+
+        earlier = list(folder.glob(f"wandb/offline-run-*-{run_id}"))
+        settings = wandb.Settings(silent=True, console="off", init_timeout=MEETING, mode=self.mode)
+        wandb.setup(settings)
+        self._run = wandb.init(
+            name=folder.name,
+            id=os.environ.get("WANDB_RUN_ID", run_id),  # an agent of W&B's has named it
+            dir=str(folder),
+            project=self.project,
+            group=self.group,
+            tags=self.tags,
+            resume="allow",
+            config=config,
+            settings=settings,
+        )
+        self._run.define_metric(STEP)
+        self._run.define_metric("*", step_metric=STEP, step_sync=True)
+        if self.mode == "offline":
+            self._past = self._figures
+            for part in earlier:
+                if part.resolve() != Path(self._run.dir).resolve().parent:
+                    shutil.rmtree(part)
+
+    def attempt(self, task: Callable[[Any], object]) -> None:
+        """Does something with the W&B run, where there is one; leaves W&B out from here on where it fails."""
+        if self._run is None:
+            return
+        try:
+            task(self._run)
+        except Exception as error:  # a log is never worth a training
+            self._run = None
+            warnings.warn(f"W&B is left out from here on ({error}): the figures are in {self._figures}.", stacklevel=1)
 
     def loggers(self, folder: Path, stage: str, since: tuple[int, int] = (0, 0)) -> list[Logger]:
         """The loggers of one stage, which goes on from an epoch and a step."""
         csv_log = CSVLog(folder / "metrics.csv", stage, since)
-        if self._wandb is None:
+        if self._run is None:
             return [csv_log]
-        self._write_again()
-        return [csv_log, WandbLogger(experiment=self._wandb.experiment, prefix=stage)]
+        self.attempt(self._write_again)
+        return [csv_log, WandbFigures(self.attempt, stage)]
 
-    def _write_again(self) -> None:
+    def _write_again(self, run: Any) -> None:
         """Writes what the run has logged before it was cut off, once what is done again is out of the CSV file."""
         past, self._past = self._past, None
-        if self._wandb is None or past is None:
+        if past is None:
             return
-        try:
-            for stage, logged in groupby(read_csv(past), itemgetter("stage")):
-                logger = WandbLogger(experiment=self._wandb.experiment, prefix=stage)
-                for (epoch, step), rows in groupby(logged, itemgetter("epoch", "step")):
-                    figures = {row["name"]: float(row["value"]) for row in rows}
-                    logger.log_metrics({**figures, "epoch": int(epoch)}, int(step))
-        except Exception as error:  # a log is never worth a training
-            warnings.warn(f"W&B lacks what was logged before the run was cut off: {error}.", stacklevel=1)
+        for stage, logged in groupby(read_csv(past), itemgetter("stage")):
+            logger = WandbFigures(lambda task: task(run), stage)
+            for (epoch, step), rows in groupby(logged, itemgetter("epoch", "step")):
+                figures = {row["name"]: float(row["value"]) for row in rows}
+                logger.log_metrics({**figures, "epoch": int(epoch)}, int(step))
 
     def picture(self, name: str, path: Path) -> None:
-        """Sends a picture to W&B, where it is on."""
-        if self._wandb is not None:
-            self._wandb.log_image(name, [str(path)])
+        """Sends a picture."""
+        import wandb
+
+        self.attempt(lambda run: run.log({name: wandb.Image(str(path))}))
+
+    def results(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Sends a table of the results, a row for each network."""
+        import wandb
+
+        self.attempt(lambda run: run.log({"results": wandb.Table(columns=list(columns), data=[list(r) for r in rows])}))
+
+    def model(self, checkpoint: Path, photographs: Path, about: Mapping[str, Any]) -> None:
+        """Sends the network that came out, and the list of the photographs that it learned from, as artifacts.
+
+        Online the run uses the list, so that W&B draws photographs → run → network; offline, where W&B cannot look up
+        what is used, it brings both.
+
+        Args:
+            checkpoint: the network's.
+            photographs: their list.
+            about: what W&B is to show of the network.
+        """
+
+        def send(run: Any) -> None:
+            import wandb
+
+            listed = wandb.Artifact(f"{self.project}-photographs", type="dataset")
+            listed.add_file(str(photographs), policy="immutable")
+            (run.use_artifact if self.mode == "online" else run.log_artifact)(listed)
+            network = wandb.Artifact(f"{self.project}-network", type="model", metadata=dict(about))
+            network.add_file(str(checkpoint), policy="immutable")
+            run.log_artifact(network)
+
+        if self.models:
+            self.attempt(send)
 
     def summary(self, values: Mapping[str, Any]) -> None:
-        """Keeps the last word of a run in W&B, where it is on."""
-        if self._wandb is not None:
-            self._write_again()
-            self._wandb.experiment.summary.update(dict(values))
+        """Keeps the last word of a run."""
+        self.attempt(self._write_again)
+        self.attempt(lambda run: run.summary.update(dict(values)))
 
     def close(self) -> None:
-        """Ends the W&B run, so that another one of the same process starts its own."""
-        if self._wandb is not None:
-            self._wandb.experiment.finish()
-            self._wandb = None
+        """Ends the W&B run, so that another one of the same process starts its own; does not wait for long."""
+        if self._run is None:
+            return
+
+        def finish(run: Any) -> None:
+            run.finish()
+            _part()
+
+        ending = threading.Thread(target=self.attempt, args=(finish,), daemon=True)
+        ending.start()
+        ending.join(PATIENCE)
+        if ending.is_alive():
+            warnings.warn(
+                f"W&B has not taken everything within {PATIENCE:g} s: wandb sync sends what is in "
+                f"{self._figures.parent / 'wandb'}.",
+                stacklevel=1,
+            )
+        self._run = None
+
+
+def _part() -> None:
+    """Ends W&B's own process, which would keep a run's name, and its ways, to the next run of this process."""
+    with suppress(Exception):
+        import wandb
+
+        wandb.teardown()

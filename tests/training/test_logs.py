@@ -1,13 +1,17 @@
-"""A W&B run that was cut off is gone on with as one run that holds every figure once."""
+"""W&B beside a training: a run that was cut off is one run that holds every figure once, and no failure ends it."""
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
-from wandb_file import history, run_id
+from wandb_file import history, records, run_id
 
+from deepret.training import logs as logging
 from deepret.training.logs import Logs, read_csv
 
 
@@ -34,7 +38,7 @@ def test_a_run_that_goes_on_is_one_run(tmp_path: Path) -> None:
     loss = {int(row["step"]): float(row["value"]) for row in read_csv(tmp_path / "metrics.csv")}
     assert loss == {step: (10 if step < 4 else 20) + step for step in range(8)}
     sent = history(file)
-    assert [row["1-ranking-loss"] for row in sent] == [loss[step] for step in range(8)]
+    assert [row["1-ranking/loss"] for row in sent] == [loss[step] for step in range(8)]
     assert Counter(row["trainer/global_step"] for row in sent) == Counter(range(8))
 
 
@@ -46,4 +50,85 @@ def test_a_run_that_was_cut_off_after_its_last_stage_keeps_its_figures(tmp_path:
     logs.summary({"mAP": 0.5})
     logs.close()
     (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
-    assert [row["1-ranking-loss"] for row in history(file)] == [0, 1, 2, 3]
+    assert [row["1-ranking/loss"] for row in history(file)] == [0, 1, 2, 3]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("key", "said"), [("short", "API key"), ("a" * 40, "connection refused"), (None, "No API key configured")]
+)
+def test_an_online_run_that_cannot_be_sent_is_an_offline_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None, said: str
+) -> None:
+    monkeypatch.setattr(logging, "MEETING", 2)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("WANDB_API_KEY", key)
+    logs = Logs(wandb="online")
+    with pytest.warns(UserWarning, match=rf"W&B cannot be reached \(.*{said}.*offline.*wandb sync") as told:
+        logs.open(tmp_path, {"seed": 0}, "one")
+    assert len(told) == 1
+    for logger in logs.loggers(tmp_path, "1-ranking"):
+        logger.log_metrics({"loss": 0.5, "epoch": 0}, 0)
+    logs.close()
+    (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    assert [row["1-ranking/loss"] for row in history(file)] == [0.5]
+
+
+@pytest.mark.slow
+def test_network_photographs_and_results_are_wandbs_too(tmp_path: Path) -> None:
+    for name in ("best.ckpt", "images.csv"):
+        (tmp_path / name).write_text(name)
+    logs = Logs(project="mine")
+    logs.open(tmp_path, {"seed": 0}, "one")
+    logs.results(["", "mAP %"], [["before", 50.0], ["after", None]])
+    logs.model(tmp_path / "best.ckpt", tmp_path / "images.csv", {"mAP": 0.5})
+    logs.close()
+    (file,) = tmp_path.glob("wandb/offline-run-*/*.wandb")
+    sent = {record.artifact.type: record.artifact for record in records(file) if record.HasField("artifact")}
+    assert sent["model"].name == "mine-network"
+    assert '"mAP"' in sent["model"].metadata
+    assert sent["dataset"].name == "mine-photographs"
+    for kind, name in (("model", "best.ckpt"), ("dataset", "images.csv")):
+        (entry,) = sent[kind].manifest.contents
+        assert entry.path == name
+        assert entry.local_path == str(tmp_path / name)  # read when it is sent, and not kept a second time
+
+
+class Broken:
+    """A run of W&B's that takes nothing, and does not end."""
+
+    def log(self, _: Any) -> None:
+        raise ConnectionError("the disk is full")
+
+    def finish(self) -> None:
+        time.sleep(60)
+
+
+def test_a_run_that_wandb_takes_no_more_of_goes_on(tmp_path: Path) -> None:
+    logs = Logs()
+    logs._run = Broken()
+    loggers = logs.loggers(tmp_path, "1-ranking")
+    loggers[0].log_metrics({"loss": 1.0, "epoch": 0}, 0)
+    with pytest.warns(UserWarning, match="left out from here on .the disk is full.*metrics.csv"):
+        loggers[1].log_metrics({"loss": 1.0, "epoch": 0}, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it is said once
+        for logger in loggers:
+            logger.log_metrics({"loss": 2.0, "epoch": 0}, 1)
+        logs.summary({"mAP": 0.5})
+        logs.close()
+    assert [row["value"] for row in read_csv(tmp_path / "metrics.csv")] == ["1", "2"]
+
+
+def test_a_run_does_not_wait_for_wandb_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging, "PATIENCE", 0.05)
+    logs = Logs()
+    logs._run = Broken()
+    begin = time.perf_counter()
+    with pytest.warns(UserWarning, match="has not taken everything"):
+        logs.close()
+    assert time.perf_counter() - begin < 5
