@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,11 @@ def hear_control_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def start(output: Path, cache: Path, *words: str) -> subprocess.Popen[str]:
-    """Starts a training, in a group of processes of its own."""
+def start(output: Path, cache: Path, *words: str, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Starts a training, in a session of its own, with a command before it that starts it in turn."""
     output.parent.mkdir(parents=True, exist_ok=True)
     return subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *words, f"output={output}", f"cache={cache}"],
+        [*before, sys.executable, str(ROOT / "train.py"), *words, f"output={output}", f"cache={cache}"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

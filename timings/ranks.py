@@ -27,7 +27,15 @@ from deepret.models.build import build_network
 
 ROOT = Path(__file__).resolve().parents[1]
 AIM = 0.9
-SIZES = ("debug=fast", "input.size=224", "batch.size=224", "batch.images=16", "stages.steps=8", "stages.ranking=2")
+SIZES = (
+    "debug=fast",
+    "input.size=224",
+    "batch.size=224",
+    "batch.images=16",
+    "batch.images_per_class=4",
+    "stages.steps=8",
+    "stages.ranking=2",
+)
 SIDES = {
     "one process, two threads": ("trainer=cpu", "threads=2", "workers=2"),
     "two processes": ("trainer=ddp_sim", "threads=1", "workers=1"),

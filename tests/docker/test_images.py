@@ -67,11 +67,19 @@ def test_hadolint_has_nothing_to_say(path: Path) -> None:
 
 
 def test_services_are_command_lines() -> None:
-    text = re.sub(r"\$\{\w+:[-?]([^}]*)\}", r"\1", (ROOT / "docker" / "compose.yaml").read_text())
+    text = (ROOT / "docker" / "compose.yaml").read_text().replace("${WORDS:-}", "loss=triplet regions=rpn")
+    text = re.sub(r"\$\{\w+:[-?]([^}]*)\}", r"\1", text)
     services: dict[str, Any] = yaml.safe_load(text)["services"]
+    assert "loss=triplet" in services["train"]["command"].split()
     for name, service in services.items():
-        program, *words = [*service["entrypoint"], *service["command"]][1:]
+        command = service["command"]
+        words = command.split() if isinstance(command, str) else command
+        program, *words = [*service["entrypoint"], *words][1:]
         assert compose(program, words).data.root == "/photos", name
+        assert (ROOT / service["build"]["dockerfile"]).is_file()
+    on_gpus = yaml.safe_load((ROOT / "docker" / "compose.gpu.yaml").read_text())["services"]
+    assert on_gpus.keys() == services.keys()
+    for service in on_gpus.values():
         assert (ROOT / service["build"]["dockerfile"]).is_file()
 
 
