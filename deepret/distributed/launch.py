@@ -88,9 +88,13 @@ def wanted(trainer: dict[str, Any]) -> int:
             f"--nnodes={nodes} --nproc_per_node={count} train.py trainer=ddp …, or by srun in a job of SLURM's; one "
             f"machine takes trainer.num_nodes=1."
         )
-    there = torch.cuda.device_count()
-    if count > 1 and trainer.get("accelerator", "auto") != "cpu" and torch.cuda.is_available() and count > there:
-        raise UserError(f"trainer.devices={trainer['devices']}: this machine has {there} GPUs; take at most as many.")
+    there, accelerator = torch.cuda.device_count(), trainer.get("accelerator", "auto")
+    on_gpus = accelerator in ("gpu", "cuda") or (accelerator != "cpu" and there > 0)
+    if on_gpus and count > max(1, there):
+        raise UserError(
+            f"trainer.devices={trainer['devices']}: this machine has {there} GPUs; take at most as many, or "
+            f"trainer.accelerator=cpu."
+        )
     return count
 
 

@@ -69,6 +69,10 @@ def test_more_gpus_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     with pytest.raises(UserError, match=r"trainer.devices=4: this machine has 3 GPUs"):
         wanted({"devices": 4})
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match=r"trainer.devices=64: this machine has 0 GPUs"):  # and 64 processes less
+        wanted({"devices": 64, "accelerator": "gpu"})
+    assert wanted({"devices": 4}) == 4  # on the CPU
 
 
 def test_several_machines_have_to_be_started() -> None:

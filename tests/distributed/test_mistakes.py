@@ -32,13 +32,18 @@ def told(errors: str) -> str:
             ("batch.images=9", "batch.images_per_class=3"),
             ("batch.images=9 does not divide among 2 processes", "a multiple of 2"),
         ),
-        (
+        pytest.param(
             ("mining=pool", "batch.images=10"),
             ("batch.images=10 holds 3 triplets", "2 processes; take batch.images="),
+            marks=pytest.mark.proof,
         ),
-        (("batch.images=40",), ("a batch holds 20 classes", "there are 6", "take at most batch.images=12")),
-        (("trainer.accelerator=gpu", "trainer.devices=64"), ("GPU",)),
-        (("resume=nowhere",), ("resume=nowhere: there is no run",)),
+        pytest.param(
+            ("batch.images=40",),
+            ("a batch holds 20 classes", "there are 6", "take at most batch.images=12"),
+            marks=pytest.mark.proof,
+        ),
+        (("trainer.accelerator=gpu", "trainer.devices=64"), ("trainer.devices=64", "GPUs; take at most as many")),
+        pytest.param(("resume=nowhere",), ("resume=nowhere: there is no run",), marks=pytest.mark.proof),
     ],
     ids=["batch", "triplets", "classes", "GPUs", "resume"],
 )
@@ -80,7 +85,8 @@ def test_processes_with_other_words_are_told(tmp_path: Path, cache: Path) -> Non
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(tmp_path: Path, cache: Path) -> None:
     """A new run in it, and one of which the folder has become so."""
-    finish(start(tmp_path / "outputs", cache, *FAST))
+    words = (*FAST, "trainer.max_epochs=0", "benchmark=none")
+    finish(start(tmp_path / "outputs", cache, *words))
     (run,) = (tmp_path / "outputs").iterdir()
     state = (run / "run.json").read_text()
     (run / "run.json").write_text(state.replace('"finished"', '"interrupted"'))
@@ -88,7 +94,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, cache: Path) -> None:
     for folder, word in ((run, "resume=last"), (tmp_path / "outputs", "resume=null")):
         folder.chmod(0o555)
         (run / ".lock").unlink(missing_ok=True)
-        process = start(tmp_path / "outputs", cache, *FAST, word, before=before)
+        process = start(tmp_path / "outputs", cache, *words, word, before=before)
         out, err = process.communicate(timeout=120)
         folder.chmod(0o755)
         assert process.returncode == 2, out + err
@@ -96,7 +102,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, cache: Path) -> None:
         assert "Permission denied" in told(err)
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_wrong_key_of_wandb_ends_nothing(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "wrong")
     process = start(tmp_path / "outputs", cache, *FAST, "logger.wandb=online")
