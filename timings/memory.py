@@ -1,7 +1,7 @@
 """Memory and time of a ranking step in micro-batches, against a plain one, each measured in a process of its own.
 
     python timings/memory.py                                # 16 images of 800 px; the plain step takes about 12 GB
-    python timings/memory.py --images 8 --size 512
+    python timings/memory.py --images 8 --size 512 --words backbone=resnet101 backbone.pretrained=false
 
 The memory is the most that a process held beyond what it held before its first step: activations, gradients and the
 state of the optimiser, as Linux counts them, with glibc told to give tensors of a megabyte back at once: holes in its
@@ -28,10 +28,12 @@ from deepret.memory import keep_memory
 AIMS = (1.1, 1.6)
 
 
-def measured(images: int, size: int, microbatch: int | None, steps: int, regions: str) -> dict[str, float]:
+def measured(
+    images: int, size: int, microbatch: int | None, steps: int, regions: str, words: list[str]
+) -> dict[str, float]:
     """The gigabytes that steps take and the least seconds of one."""
     torch.manual_seed(0)
-    module, optimizer = training(regions, [])
+    module, optimizer = training(regions, words)
     module.microbatch = microbatch
     pixels = torch.randint(0, 256, (images, 3, size * 3 // 4 // 32 * 32, size), dtype=torch.uint8)
     labels = torch.arange(images) // 2
@@ -71,6 +73,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=800, help="larger side in pixels")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--regions", default="grid")
+    parser.add_argument("--words", nargs="*", default=[], help="other parts, such as backbone=resnet50")
     parser.add_argument("--measure", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:
@@ -78,10 +81,10 @@ def main() -> None:
             keep_memory()  # as every program does
         print(json.dumps(measured(*json.loads(given.measure))))
         return
-    rest = (given.steps, given.regions)
+    rest = (given.steps, given.regions, given.words)
     one, seconds = apart(1, given.size, None, *rest)
     print(f"1 image of {given.size} px: {one:.2f} GB, {seconds:.2f} s a step", flush=True)
-    for count in sorted({2, given.images // 2, given.images}):
+    for count in sorted({2, given.images // 2, given.images} - {0, 1}):
         memory, seconds = apart(count, given.size, 1, *rest)
         print(f"{count} images in micro-batches of 1: {memory:.2f} GB, {memory / one:.2f} of one image's", flush=True)
     plain, plain_seconds = apart(given.images, given.size, None, *rest)
