@@ -172,3 +172,37 @@ def test_twelve_jobs_one_killed_and_two_failing(tmp_path: Path, cache: Path) -> 
     assert "10 of 12 jobs are finished." in ended.stdout
     assert ended.stdout.count("is finished already") == 3
     assert len([p for p in (tmp_path / "outputs").iterdir() if p.is_dir()]) == 10  # the killed one was gone on with
+
+
+def swept(folder: Path, cache: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], list[dict[str, Any]]]:
+    """How a sweep in processes of its own ended, and what its ledger holds."""
+    command = [sys.executable, str(ROOT / "train.py"), "-m", *FAST, f"cache={cache}", "resume=auto", *words]
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        command, cwd=folder, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True, timeout=400
+    )
+    return ended, list(read_ledger(folder / "outputs" / LEDGER).values())
+
+
+@pytest.mark.proof
+def test_jobs_of_submitits_are_one_sweep(tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher", reason="pip install deepret[slurm]")
+    output = f"output={tmp_path / 'outputs'}"
+    ended, jobs = swept(tmp_path, cache, "hydra/launcher=submitit_local", "loss.margin=0.05,-1,0.2", output)
+    assert ended.returncode == 1, ended.stderr
+    assert "2 of 3 jobs are finished." in ended.stdout
+    assert sorted(job["status"] for job in jobs) == ["failed", "finished", "finished"]
+    assert len({job["sweep"] for job in jobs}) == 1
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.proof
+def test_optuna_goes_on_after_a_job_that_fails(tmp_path: Path, cache: Path) -> None:
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper", reason="pip install deepret[sweep]")
+    words = ("hydra/sweeper=optuna", "hydra.sweeper.direction=maximize", "hydra.sweeper.n_jobs=1")
+    words += ("hydra.sweeper.n_trials=4", "hydra.sweeper.sampler.seed=1", "loss.margin=choice(0.05,-1,0.2)")
+    ended, jobs = swept(tmp_path, cache, *words)
+    assert ended.returncode == 1, ended.stderr
+    assert {job["status"] for job in jobs} == {"failed", "finished"}
+    assert "Traceback" not in ended.stderr
+    assert "best" in ended.stdout + ended.stderr
