@@ -59,7 +59,7 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
     return found
 
 
-OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "profile"})
+OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "profile", "compile"})
 """Settings that mean nothing where they are left out."""
 
 

@@ -32,6 +32,7 @@ from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_columns, results_table
 from deepret.training.announce import Forecast, announcement
 from deepret.training.checkpoint import write_bytes
+from deepret.training.compiled import check_backend
 from deepret.training.plan import learns_regions, plan
 from deepret.training.preemption import Preemption
 from deepret.training.run import PLACES, Run, digest
@@ -209,6 +210,7 @@ def check_before_work(config: dict[str, Any]) -> None:
     check_trainer(config["trainer"])
     if (count := wanted(config["trainer"])) > 1:
         raise UserError(f"{count} processes are wanted, and this is one: start them with torchrun, or deepret train.")
+    check_backend(config.get("compile"))
     plan(config)
     device_of(config)
     try_trainer(config["trainer"])

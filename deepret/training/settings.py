@@ -92,6 +92,7 @@ PROGRAM: dict[str, Any] = {
     "evaluation_precision": Literal["32", "bf16"],
     "gallery": bool,
     "profile": bool,
+    "compile": str | None,
     "accelerator": Literal["auto", "cpu", "gpu", "cuda"],
 }
 """The single settings of train.yaml and eval.yaml that stand outside any part, with their types."""

@@ -25,6 +25,7 @@ from deepret.search.describe import Describer
 from deepret.training import checkpoint as checkpoints
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import Hear, KeepBest, KeepMined, SaveState, Watch
+from deepret.training.compiled import compile_training
 from deepret.training.learning import freeze, optimiser, ranking_rates
 from deepret.training.plan import FIRST, Stage, learns_regions
 from deepret.training.preemption import Preemption
@@ -142,6 +143,8 @@ class Training:
     def rank(self, stage: Stage, network: Network) -> float | None:
         """A ranking stage; gives the best score on val."""
         config, folder = self.config, self.run.folder / stage.name
+        if config.get("compile"):
+            compile_training(network.backbone, config["compile"])
         loss, miner = build(config["loss"]), build(config["mining"])
         steps = check_steps(self.stages, stage.name, config["trainer"].get("limit_train_batches"))
         module = Ranking(

@@ -206,6 +206,7 @@ CASES: dict[str, Case] = {
     ),
     "precision that weights are not kept in": ("train", lambda t: ["trainer.precision=bf16-true"], ["bf16-mixed"]),
     "batches put together": ("train", lambda t: ["+trainer.accumulate_grad_batches=4"], ["batch.images"]),
+    "a compiler that torch has not": ("train", lambda t: ["compile=indctor"], ["compile=indctor", "'inductor'"]),
     "no devices": ("train", lambda t: ["trainer.devices=0"], ["trainer.devices=0", "trainer.devices=1"]),
     "oxford5k without files": ("eval", lambda t: ["benchmark=oxford5k", f"benchmark.root={t / 'ox'}"], ["ox"]),
 }
