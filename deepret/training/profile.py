@@ -13,7 +13,6 @@ import torch
 from pytorch_lightning.profilers import Profiler
 from torch import nn
 
-from deepret.reports.table import table
 from deepret.training.checkpoint import write_bytes
 
 NEXT = "train_dataloader_next"
@@ -115,8 +114,9 @@ class Profile(Profiler):
             writer.writerow(COLUMNS)
         writer.writerows([name, part, f"{seconds:.6f}", f"{share:.4f}"] for name, part, seconds, share in rows)
         write_bytes(path, text.getvalue().encode())
-        shown: list[list[object]] = [[part, 1000 * seconds, 100 * share] for _, part, seconds, share in rows]
-        return table([f"{stage}, {self.steps} steps", "ms a step", "%"], shown)
+        lines = [f"  {part:31} {1000 * seconds:9.1f} ms {100 * share:6.1f} %" for _, part, seconds, share in rows]
+        whole = sum(seconds for *_, seconds, _ in rows)
+        return "\n".join([f"{stage}: {1000 * whole:.1f} ms a step, over {self.steps} steps", *lines])
 
 
 def part_of(stack: list[str]) -> str:
