@@ -116,7 +116,7 @@ class Profile(Profiler):
         write_bytes(path, text.getvalue().encode())
         lines = [f"  {part:31} {1000 * seconds:9.1f} ms {100 * share:6.1f} %" for _, part, seconds, share in rows]
         whole = sum(seconds for *_, seconds, _ in rows)
-        return "\n".join([f"{stage}: {1000 * whole:.1f} ms a step, over {self.steps} steps", *lines])
+        return "\n".join([f"{stage}: {1000 * whole:.1f} ms a step, {self.steps} of them timed", *lines])
 
 
 def part_of(stack: list[str]) -> str:
