@@ -20,6 +20,7 @@ PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
     "reproduce": "trains a finished run again and compares",
+    "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
     "report": "tells and draws: report sweep | proposal_recall | scene_matches | contact_sheet",
 }
 REPORTS = ("sweep", "proposal_recall", "scene_matches", "contact_sheet")
@@ -53,6 +54,8 @@ def main(program: str | None = None) -> None:
             code = _reproduce(words)
         elif program == "report":
             _report(words)
+        elif program == "pack":
+            _command("deepret.programs.pack.pack", words, "root=photos out=shards")
         elif HYDRA_ONLY.intersection(w.split("=")[0] for w in words):
             _through_hydra(program, words)
         else:
@@ -116,6 +119,14 @@ def _report(words: list[str]) -> None:
         raise UserError(f"report {name}".strip() + f": there is no such report; {closest(name, REPORTS)}")
     sys.argv = [f"deepret report {name}", *words[1:]]
     runpy.run_module(f"deepret.reports.{name}", run_name="__main__")
+
+
+def _command(name: str, words: list[str], example: str) -> None:
+    """Calls a function with the command line's words, checked by its signature."""
+    from deepret.reports.command import command
+
+    sys.argv = [name, *words]
+    command(name, example)
 
 
 def _several() -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from deepret.data import members
 from deepret.data.photo import Box, Photo
 from deepret.files import write_whole
 
@@ -93,7 +93,7 @@ class Catalogue:
         found = hashlib.sha256()
         for i, path in enumerate(self.paths):
             try:
-                size = os.stat(self.root / path).st_size
+                size = members.stat(self.root / path).size
             except OSError:  # whoever opens it will say so
                 size = -1
             row = (path, size, self.labels[i], self.splits[i], self.boxes[i], self.views[i])

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import PIL
 from tqdm import tqdm
 
+from deepret.data import members
 from deepret.data.photo import MAX_PIXELS, decode, header_size, reason
 from deepret.errors import UserError
 from deepret.files import write_whole
@@ -43,7 +44,7 @@ class Seen(NamedTuple):
 def look(path: Path) -> tuple[Seen, bool]:
     """What a file is, decoded in full but small, and whether that holds until the file changes."""
     try:
-        if path.stat().st_size == 0:
+        if members.stat(path).size == 0:
             return Seen(0, 0, "the file is empty"), True
         width, height = header_size(path)
         size = f"{width:,} × {height:,} pixels"
@@ -101,10 +102,9 @@ def first(names: Iterable[str], count: int = 5) -> str:
 
 def _stamp(path: Path) -> list[int]:
     try:
-        stat = path.stat()
+        return [*members.stat(path)]
     except OSError:
         return [-1, -1]
-    return [stat.st_size, stat.st_mtime_ns]
 
 
 def _read(kept: Path | None) -> dict[str, list[Any]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import json
 from pathlib import Path
 
+from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import IMAGES, first, look_at_all, report
 from deepret.data.listing import Row
@@ -35,14 +38,41 @@ def check_folder(root: Path, key: str) -> None:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """The files below a folder whose ending says that they are images, in order; none that is hidden."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGES
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
+    """The files below a folder whose ending says that they are images, in order, and such members of its tar files.
+
+    None that is hidden.
+
+    Raises:
+        UserError: a tar file that cannot be read.
+    """
+    found = []
+    for path in folder.rglob("*"):
+        if path.suffix.lower() in IMAGES and path.is_file():
+            found.append(path)
+        elif path.suffix == members.TAR and path.is_file():
+            found += [path / name for name in members.members(path) if name.lower().endswith(IMAGES)]
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def label_of(root: Path, image: Path) -> str:
+    """The label of an image by where it lies: its first folder below the root, or within its tar file.
+
+    An image that lies loose in a tar file has what stands in the member beside it, KEY.cls, or as ``label`` in
+    KEY.json, as WebDataset's samples do. Empty where nothing says it.
+    """
+    parts = members.split(image)
+    if parts is None:
+        names = image.relative_to(root).parts
+        return names[0] if len(names) > 1 else ""
+    tar, name = parts
+    if "/" in name:
+        return name.split("/")[0]
+    key = name.partition(".")[0]
+    with contextlib.suppress(OSError):
+        return members.content(tar / f"{key}.cls").decode("utf-8", "replace").strip()
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        return str(json.loads(members.content(tar / f"{key}.json")).get("label", ""))
+    return ""
 
 
 def sound(root: Path, rows: list[Row], strict: bool, cache: Path | None) -> Catalogue:

@@ -9,6 +9,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from deepret.data import members
 from deepret.data.catalogue import SPLITS
 from deepret.data.check import first
 from deepret.data.photo import Box
@@ -49,7 +50,7 @@ def read_list(path: Path) -> list[Row]:
     rows = [_row(path, line, fields, seen) for line, fields in _lines(path)]
     if not rows:
         raise UserError(f"{path}: it lists no photograph; {WANTED}, and each further line a photograph.")
-    missing = [row for row in rows if not (path.parent / row.path).is_file()]
+    missing = [row for row in rows if not members.exists(path.parent / row.path)]
     if missing:
         names = first((f"{row.path!r} (line {row.line})" for row in missing), 3)
         raise UserError(

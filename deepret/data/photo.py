@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms, UnidentifiedImageError
 
+from deepret.data import members
 from deepret.errors import UserError
 
 Box = tuple[float, float, float, float]
@@ -41,7 +42,7 @@ class Photo:
     """A photograph, or the part of it in a box.
 
     Args:
-        path: the file.
+        path: the file, or the member of a tar file.
         box: what counts of it, in pixels of the upright photograph; None for all of it.
     """
 
@@ -117,12 +118,14 @@ def _explained(path: Path | str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # Pillow's readers raise nearly anything on broken files
-        why = "the file is empty" if Path(path).is_file() and not Path(path).stat().st_size else reason(error)
+        if isinstance(error, UserError):
+            raise
+        why = "the file is empty" if members.exists(path) and not members.stat(path).size else reason(error)
         raise UserError(f"{path}: cannot be read as an image ({why}); replace it or take it out.") from None
 
 
 def _opened(path: Path | str) -> Any:
-    image = Image.open(path)
+    image = Image.open(members.source(path))
     if image.width * image.height > MAX_PIXELS:
         image.close()
         raise Image.DecompressionBombError

@@ -10,9 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt
 
+from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import IMAGES, first, report
-from deepret.data.folder import check_folder, images_below, sound
+from deepret.data.folder import check_folder, images_below, label_of, sound
 from deepret.data.listing import Row, read_list
 from deepret.data.views import view_catalogue
 from deepret.errors import UserError
@@ -25,7 +26,8 @@ class Photographs:
 
     With ``images.csv`` in it, the file says everything: path, label, split, and where known the box x0, y0, x1, y1 of
     the object in pixels. Without, each sub-folder is a label, and classes are shared out to train, val and test from a
-    seed, no class to two. A flat folder without either has no labels and is for evaluation and search only.
+    seed, no class to two; in a tar file it is the folder in there, or what stands beside the photograph. A flat folder
+    without either has no labels and is for evaluation and search only.
 
     Args:
         root: the folder.
@@ -87,8 +89,12 @@ class Photographs:
         """
         files = images_below(self.root)
         if not files:
-            raise UserError(f"data.root={self.root}: there is no photograph in it (endings: {' '.join(IMAGES)}).")
+            packed = next(self.root.rglob("*.tar.*z*"), None)
+            mend = f"; {packed.name} has to be unpacked: gunzip makes a .tar of it" if packed else ""
+            raise UserError(f"data.root={self.root}: there is no photograph in it (endings: {' '.join(IMAGES)}){mend}.")
         names = [file.relative_to(self.root) for file in files]
+        if any(members.split(file) for file in files):
+            return self._packed(files)
         inside = [name for name in names if len(name.parts) > 1]
         labels = {name.parts[0] for name in inside}
         if len(labels) == 1 and len({name.parts[1] for name in inside if len(name.parts) > 2}) > 1:
@@ -105,6 +111,18 @@ class Photographs:
                 f"left out: {loose}"
             )
         return [Row(name.as_posix(), name.parts[0], "train") for name in inside]
+
+    def _packed(self, files: list[Path]) -> list[Row]:
+        """Rows of photographs of which some lie in tar files."""
+        labels = [label_of(self.root, file) for file in files]
+        names = [file.relative_to(self.root).as_posix() for file in files]
+        if not any(labels):
+            return [Row(name, "", "gallery") for name in names]
+        rows = [Row(name, label, "train") for name, label in zip(names, labels, strict=True) if label]
+        if len(rows) < len(names):
+            loose = first((name for name, label in zip(names, labels, strict=True) if not label), 3)
+            report(f"{self.root}: {len(names) - len(rows):,} photographs have no label and are left out: {loose}")
+        return rows
 
 
 def class_splits(labels: list[str], val_share: float, test_share: float, seed: int) -> dict[str, str]:

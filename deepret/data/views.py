@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import Field
 from tqdm import tqdm
 
+from deepret.data import members
 from deepret.data.augment import Augmentation
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import IMAGES
@@ -120,8 +121,8 @@ def with_views(photographs: Catalogue, folder: Path) -> Catalogue:
 def _view(root: Path, path: str, folder: Path) -> Path:
     """The file of a photograph's one view, made now if need be; the view depends on the photograph and its name."""
     augmentation = Augmentation()
-    stat = (root / path).stat()
-    source = (str(root / path), stat.st_size, stat.st_mtime_ns, VIEW_SIZE, vars(augmentation))
+    stat = members.stat(root / path)
+    source = (str(root / path), stat.size, stat.changed, VIEW_SIZE, vars(augmentation))
     name = hashlib.sha256(os.fsencode(repr(source))).hexdigest()[:24]
     kept = folder.resolve() / f"{name}.jpg"
     if kept.is_file():

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 import deepret
 from deepret import __version__
+from deepret.data import members
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 from deepret.files import replacing
@@ -115,11 +116,11 @@ def photos_key(photos: Sequence[Photo]) -> str:
     digest = hashlib.sha256()
     for photo in photos:
         try:
-            stat = os.stat(photo.path)
+            stat = members.stat(photo.path)
         except OSError as error:
             raise UserError(f"{photo.path} cannot be read: {error.strerror or error}.") from None
         place = os.path.abspath(photo.path)
-        digest.update(f"{place}\0{stat.st_size}\0{stat.st_mtime_ns}\0{photo.box}\n".encode(errors="surrogateescape"))
+        digest.update(f"{place}\0{stat.size}\0{stat.changed}\0{photo.box}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
