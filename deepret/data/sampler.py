@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
@@ -166,15 +167,15 @@ def check_sizes(batch_size: int, images_per_class: int, world: int) -> None:
     Raises:
         UserError: it does not, or it holds a single class.
     """
+    step = math.lcm(images_per_class, world)
+    fits = step * max(math.ceil(2 * images_per_class / step), round(batch_size / step))
     if batch_size % images_per_class:
         raise UserError(
             f"batch.images={batch_size} is no multiple of batch.images_per_class={images_per_class}; take "
-            f"batch.images={max(2, round(batch_size / images_per_class)) * images_per_class}."
+            f"batch.images={fits}."
         )
     if batch_size % world:
-        raise UserError(
-            f"batch.images={batch_size} does not divide among {world} processes; take a multiple of {world}."
-        )
+        raise UserError(f"batch.images={batch_size} does not divide among {world} processes; take batch.images={fits}.")
     if batch_size // images_per_class < 2:
         raise UserError(
             f"batch.images={batch_size}, batch.images_per_class={images_per_class}: a batch needs two classes at "

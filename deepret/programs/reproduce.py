@@ -31,7 +31,7 @@ def run_of(words: list[str]) -> Run:
     """
     if len(words) != 1:
         raise UserError("reproduce takes one word, a run's folder: deepret reproduce outputs/RUN.")
-    run = Run.open(words[0])
+    run = Run.open(words[0], "reproduce ")
     if not (run.folder / "result.json").is_file():
         raise UserError(f"{run.folder}: this run is not finished: go on with resume={run.folder} first.")
     return run

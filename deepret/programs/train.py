@@ -66,6 +66,10 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         run.save()
         asked = f"{stop} asked for it. " if isinstance(stop, Preempted) else ""
         raise type(stop)(f"{asked}{KEPT} resume={run.folder}") from None
+    except UserError:
+        if rank() == 0:
+            run.discard()
+        raise
     except RuntimeError as error:
         if told() or not lost(error):
             raise
@@ -106,7 +110,7 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
     """All stages of a training that are not finished, with the scores before and after."""
     run, config, device = training.run, training.config, training.device
     scored = is_scored(catalogue, config)
-    print(announcement(run.folder, catalogue, config), flush=True)
+    print(announcement(run.folder, catalogue, config, device), flush=True)
     if rank() == 0:
         left = [stage for stage in plan(config) if not run.finished(stage.name)]
         print(Forecast(config, catalogue, device).outline(left), flush=True)

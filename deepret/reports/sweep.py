@@ -14,13 +14,15 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from deepret.errors import UserError
+from deepret.errors import UserError, closest
 from deepret.reports.command import command
 from deepret.reports.gallery import save_png
 from deepret.reports.parallel import parallel_coordinates
 from deepret.reports.table import table
 from deepret.training.ledger import LEDGER, read_ledger
 
+WIDTH = 100
+"""Letters of a message in the table."""
 BINS = 4
 """Groups of a number that takes more values than this."""
 
@@ -44,26 +46,34 @@ class Job:
     why: str = ""
 
 
-def sweep(output: str = "outputs", picture: str | None = None) -> dict[str, Any]:
-    """Tells what became of every job under an output folder, and draws them.
+def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None = None) -> dict[str, Any]:
+    """Tells what became of every job of a sweep, and draws them.
 
     Args:
         output: the output folder of the sweep's jobs.
+        sweep: its name, ``sweep-DATE_TIME``; the newest by default.
         picture: where the picture goes; ``sweep.png`` in the output folder by default.
 
     Raises:
         UserError: no sweep was written down there.
     """
     folder = Path(output).expanduser()
-    jobs = jobs_of(folder)
-    if not jobs:
+    names = sweeps_of(folder)
+    if not names:
         raise UserError(
             f"output={output}: no sweep was written down there ({folder / LEDGER}): train.py -m … makes one."
         )
+    if sweep is not None and sweep not in names:
+        raise UserError(f"sweep={sweep}: output={output} has none of this name; {closest(sweep, names)}")
+    name = sweep or names[-1]
+    jobs = jobs_of(folder, name)
+    others = f"; others there: {', '.join(n for n in names if n != name)}" if len(names) > 1 else ""
+    print(f"{name}: {len(jobs)} jobs{others}")
     keys = varied(jobs)
     ranked = sorted(jobs, key=lambda job: -math.inf if job.score is None else job.score, reverse=True)
     rows = [
-        [*(shown(job.settings.get(k)) for k in keys), percent(job.score), job.status, job.why[:60]] for job in ranked
+        [*(shown(job.settings.get(k)) for k in keys), percent(job.score), job.status, shortened(job.why)]
+        for job in ranked
     ]
     print(table([*keys, "mAP %", "status", "why"], rows))
     shares = importance(jobs, keys)
@@ -81,11 +91,23 @@ def sweep(output: str = "outputs", picture: str | None = None) -> dict[str, Any]
     return {"jobs": len(jobs), **counts, "best": best and best.name, "mAP": best and best.score, "importance": shares}
 
 
-def jobs_of(folder: Path) -> list[Job]:
-    """The jobs that a folder's ledger tells of, each as it was last."""
+def sweeps_of(folder: Path) -> list[str]:
+    """The sweeps that a folder's ledger tells of, the newest last."""
+    entries = read_ledger(folder / LEDGER).values()
+    return list(dict.fromkeys(e["sweep"] for e in sorted(entries, key=lambda e: str(e["time"]))))
+
+
+def shortened(why: str) -> str:
+    """A message in a column."""
+    return why if len(why) <= WIDTH else f"{why[:WIDTH]} …"
+
+
+def jobs_of(folder: Path, sweep: str) -> list[Job]:
+    """The jobs of a sweep, each as it was last."""
     return [
         Job(name, entry["status"], dict(map(setting, entry["words"])), entry.get("mAP"), entry.get("why", ""))
         for name, entry in read_ledger(folder / LEDGER).items()
+        if entry["sweep"] == sweep
     ]
 
 

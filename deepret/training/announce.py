@@ -27,16 +27,18 @@ if TYPE_CHECKING:
     from deepret.models.backbone.base import Backbone
 
 
-def announcement(run: Path, catalogue: Catalogue, config: dict[str, Any]) -> str:
-    """Where the run lies, what it learns from, and in which arithmetic."""
+def announcement(run: Path, catalogue: Catalogue, config: dict[str, Any], device: torch.device) -> str:
+    """Where the run lies, what it learns from, in which arithmetic, and on what."""
     counts = {split: catalogue.splits.count(split) for split in SPLITS}
     pairs = zip(catalogue.labels, catalogue.splits, strict=True)
     classes = len({label for label, split in pairs if split == "train"})
     images = ", ".join(f"{n:,} {split}" for split, n in counts.items() if n)
+    where = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
     return (
         f"run: {run}\n"
         f"images: {images}; {classes:,} classes to train on\n"
-        f"precision: {config['trainer']['precision']}; evaluation in {config['evaluation_precision']}"
+        f"precision: {config['trainer']['precision']}; evaluation in {config['evaluation_precision']}\n"
+        f"computing: {world()} {'process' if world() == 1 else 'processes'} on {where}"
     )
 
 

@@ -53,5 +53,7 @@ def outcome(path: Path, sweep: str) -> tuple[str, bool]:
     lines = [f"{len(jobs) - len(amiss)} of {len(jobs)} jobs are finished."]
     lines += [f"  {entry['status']}: {job}: {entry.get('why', '')}".rstrip(": ") for job, entry in amiss.items()]
     if amiss:
-        lines.append("The same command with resume=auto does again what is not finished, and goes on with what began.")
+        lines.append(
+            "The same command with resume=auto goes on with what began; what failed needs its setting mended first."
+        )
     return "\n".join(lines), bool(jobs) and not amiss

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,16 @@ class Run:
         folder: where it stands.
         config: the whole resolved configuration.
         state: what ``run.json`` holds.
+
+    Attributes:
+        fresh: whether it was made by this program.
     """
 
     def __init__(self, folder: Path, config: dict[str, Any], state: dict[str, Any]) -> None:
         self.folder = folder
         self.config = config
         self.state = state
+        self.fresh = False
 
     @classmethod
     def start(cls, config: dict[str, Any], mark: str) -> Run:
@@ -63,14 +68,19 @@ class Run:
                 raise UserError(f"output={config['output']}: no folder can be made there ({error.strerror}).") from None
         state: dict[str, Any] = {"format": FORMAT, "status": "running", "digest": mark, "made_with": [], "stages": {}}
         run = cls(folder, config, state)
+        run.fresh = True
         run.hold()
         write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
         run.save()
         return run
 
     @classmethod
-    def open(cls, path: str | Path) -> Run:
+    def open(cls, path: str | Path, asked: str = "resume=") -> Run:
         """Opens the run that ``path`` is, or lies in: its folder, or a checkpoint of it.
+
+        Args:
+            path: of the run.
+            asked: the word that named it, for messages.
 
         Raises:
             UserError: there is no run, or one of a newer or older format.
@@ -82,17 +92,16 @@ class Run:
                     state = json.loads((folder / "run.json").read_text())
                     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
                 except (ValueError, OSError) as error:
-                    raise UserError(f"resume={path}: {folder / 'run.json'} cannot be read ({error}).") from None
+                    raise UserError(f"{asked}{path}: {folder / 'run.json'} cannot be read ({error}).") from None
                 if state.get("format") != FORMAT:
                     raise UserError(
-                        f"resume={path}: its format is {state.get('format')}, and this deepret goes on with format "
+                        f"{asked}{path}: its format is {state.get('format')}, and this deepret goes on with format "
                         f"{FORMAT}: use the version that began it, or train again."
                     )
                 assert isinstance(config, dict)
                 return cls(folder, {str(k): v for k, v in config.items()}, state)
-        raise UserError(
-            f"resume={path}: there is no run: name a run's folder, or resume=last for the newest unfinished one."
-        )
+        last = ", or resume=last for the newest unfinished one" if asked == "resume=" else ""
+        raise UserError(f"{asked}{path}: there is no run: name a run's folder{last}.")
 
     @classmethod
     def of(cls, output: str, mark: str) -> list[Run]:
@@ -153,6 +162,12 @@ class Run:
         if starts[-1:] != [now]:
             starts.append(now)
         self.save()
+
+    def discard(self) -> None:
+        """Removes a folder that this program has made if nothing has been learned in it yet."""
+        if self.fresh and not any(self.folder.glob("?-*/*")):
+            self.let_go()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def let_go(self) -> None:
         """Lets other programs go on with the run."""

@@ -278,6 +278,8 @@ class Training:
         state = folder / "state.ckpt"
         found = checkpoints.load(state) if state.is_file() else {"epoch": 0, "global_step": 0}
         callbacks: list[pl.Callback] = [Hear(self.preemption), *self.averages(stage), keep, *more, self.watch(stage)]
+        if found["global_step"] and rank() == 0:
+            print(f"  goes on after {found['global_step']:,} of {stage.epochs * steps:,} steps", flush=True)
         logger = self.logs.loggers(self.run.folder, stage.name, (int(found["epoch"]), int(found["global_step"])))
         where: dict[str, Any] = {"logger": logger, "default_root_dir": str(folder)}
         if self.config.get("profile"):

@@ -144,7 +144,7 @@ def test_rows_are_those_of_the_catalogue() -> None:
         ({"images": 18}, ["batch.images=18", "batch.images_per_class=4", "take batch.images=16"]),
         ({"images": 3}, ["batch.images=3", "take batch.images=8"]),
         ({"images": 4}, ["batch.images=4", "two classes at least", "take batch.images=8"]),
-        ({"world": 3}, ["batch.images=16", "3 processes", "multiple of 3"]),
+        ({"world": 3}, ["batch.images=16", "3 processes", "take batch.images=12"]),
         ({"images": 64}, ["batch.images=64", "16 classes", "8 labelled classes", "at most batch.images=32"]),
         ({"sizes": [3]}, ["4 classes", "1 labelled classes", "give more classes"]),
         ({"sizes": [], "photographs": 0}, ["0 labelled classes in train and 0 unlabelled photographs"]),

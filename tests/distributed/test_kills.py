@@ -171,7 +171,7 @@ def test_processes_do_not_outlive_the_one_that_started_them(tmp_path: Path, cach
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.proof), 1])
 def test_one_that_is_asked_to_end_ends_all(tmp_path: Path, cache: Path, rank: int) -> None:
     """Schedulers do not tell all at one moment, or only one."""
     output = tmp_path / "outputs"

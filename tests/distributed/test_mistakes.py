@@ -30,7 +30,7 @@ def told(errors: str) -> str:
     [
         (
             ("batch.images=9", "batch.images_per_class=3"),
-            ("batch.images=9 does not divide among 2 processes", "a multiple of 2"),
+            ("batch.images=9 does not divide among 2 processes; take batch.images=12",),
         ),
         pytest.param(
             ("mining=pool", "batch.images=10"),
@@ -54,6 +54,7 @@ def test_one_message_for_all(tmp_path: Path, cache: Path, words: tuple[str, ...]
     for part in parts:
         assert part in told(err)
     assert process_group(process.pid) == []
+    assert not list((tmp_path / "outputs").glob("*"))
 
 
 def process_group(number: int) -> list[str]:
@@ -81,7 +82,7 @@ def test_processes_with_other_words_are_told(tmp_path: Path, cache: Path) -> Non
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 @pytest.mark.skipif(os.geteuid() == 0 and not shutil.which("setpriv"), reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written(tmp_path: Path, cache: Path) -> None:
     """A new run in it, and one of which the folder has become so."""

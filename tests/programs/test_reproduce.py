@@ -43,7 +43,7 @@ def test_a_run_is_trained_again_and_compared(program, monkeypatch: pytest.Monkey
     assert "weights of 3-ranking, largest difference" in ended.out
 
 
-@pytest.mark.slow
+@pytest.mark.proof
 def test_a_run_of_two_processes_is_trained_again_by_two(tmp_path: Path, cache: Path) -> None:
     trained = finish(start(tmp_path / "outputs", cache, *WORDS, "trainer=ddp_sim", "regions=grid"))
     assert [made["processes"] for made in Run.open(trained["run"]).state["made_with"]] == ["2"]

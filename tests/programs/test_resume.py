@@ -69,7 +69,7 @@ def killed_and_resumed(
     if "logger.wandb=offline" in words:
         (file,) = Path(resumed["run"]).glob("wandb/offline-run-*/*.wandb")
         logged = [row for row in read_csv(Path(resumed["run"]) / "metrics.csv") if row["name"] == "loss"]
-        sent = [row for row in history(file) if any(name.endswith("-loss") for name in row)]
+        sent = [row for row in history(file) if any(name.endswith("/loss") for name in row)]
         assert len(sent) == len(logged)
 
 

@@ -46,6 +46,17 @@ def test_tells_of_every_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert (tmp_path / "sweep.png").stat().st_size > 1000
 
 
+def test_tells_of_the_newest_sweep_or_the_named_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, words in (("one", ["a=1"]), ("one", ["a=2"]), ("two", ["b=1"]), ("two", ["a=2"])):
+        note(tmp_path / LEDGER, sweep=name, words=words, status="finished", run="r", mAP=0.5)
+        note(tmp_path / LEDGER, sweep=name, words=words, status="finished", run="r", mAP=0.5)
+    assert sweep(str(tmp_path))["jobs"] == 2  # the job that both have was the newer one's last
+    assert "two: 2 jobs; others there: one" in capsys.readouterr().out
+    assert sweep(str(tmp_path), sweep="one")["jobs"] == 1
+    with pytest.raises(UserError, match=r"sweep=three: .*there are: one, two"):
+        sweep(str(tmp_path), sweep="three")
+
+
 def test_an_output_without_a_sweep_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no sweep was written down there"):
         sweep(str(tmp_path))
@@ -78,7 +89,7 @@ def test_settings_that_differ() -> None:
 def test_words_become_values(tmp_path: Path) -> None:
     words = ["a=0.5", "+b=true", "c=[1,2]", "d=x", "data.root='my photos: all'", "e=null", "loss@f=g", "h=a\\ b"]
     note(tmp_path / LEDGER, sweep="s", words=words, status="began")
-    assert jobs_of(tmp_path)[0].settings == {
+    assert jobs_of(tmp_path, "s")[0].settings == {
         "a": 0.5,
         "b": True,
         "c": "[1,2]",

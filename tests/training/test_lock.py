@@ -29,6 +29,11 @@ def holder(folder: Path) -> subprocess.Popen[str]:
     return process
 
 
+def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none: nothing can be written there: No such file or directory"):
+        hold(tmp_path / "none")
+
+
 def test_one_program_at_a_time(tmp_path: Path) -> None:
     process = holder(tmp_path)
     with pytest.raises(UserError, match=rf"{tmp_path} is still training \(process {process.pid} on "):
