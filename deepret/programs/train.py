@@ -138,7 +138,7 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
             pictures(run, training, network, results)
     else:
         values = {"mAP": None, "benchmark": None, **values}
-        print(f"benchmark=none: nothing is scored; eval.py checkpoint={best} benchmark=split scores it on other data.")
+        print(f"benchmark=none: nothing is scored; eval.py checkpoint={best} data=… scores it on other data.")
     if rank() == 0:
         if scored:
             training.logs.results(*results_columns(results))

@@ -87,7 +87,7 @@ def principal_rows(vectors: Tensor, dim: int, whitening: float) -> tuple[Tensor,
     if len(vectors) <= dim:
         raise UserError(
             f"projection.dim={dim}: it takes more than {dim} region vectors to find as many components, and the "
-            f"training split gave {len(vectors)}; lower projection.dim, or give more images."
+            f"training split gave {len(vectors)}; lower dim, or give more images."
         )
     blocks = torch.split(vectors, 4096)  # bounds the memory that float64 takes
     mean = torch.stack([_unit(block).sum(0) for block in blocks]).sum(0) / len(vectors)
@@ -101,7 +101,7 @@ def principal_rows(vectors: Tensor, dim: int, whitening: float) -> tuple[Tensor,
     if distinct < dim:
         raise UserError(
             f"projection.dim={dim}: the {len(vectors)} region vectors of the training split differ in {distinct} "
-            f"directions only; lower projection.dim, or give more images."
+            f"directions only; lower dim, or give more images."
         )
     largest = rows.gather(1, rows.abs().argmax(dim=1, keepdim=True))
     return mean, rows * largest.sign() * values[:, None] ** (-whitening / 2)
