@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import tempfile
 import struct
+import tempfile
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
