@@ -217,7 +217,7 @@ def _through_hydra(program: str, words: list[str]) -> None:
         job()
         return
     from deepret.programs.sweep import ledger_of, sweep_name
-    from deepret.training.ledger import outcome
+    from deepret.runs.ledger import outcome
 
     name = sweep_name()  # before jobs begin, which may do so in other processes and on other machines
     ledger = ledger_of(words)

@@ -34,8 +34,8 @@ from deepret.programs.shared import (
 )
 from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_table
+from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import reduce_codes
-from deepret.training import checkpoint as checkpoints
 from deepret.training.fit import fitting_rows
 
 

@@ -15,9 +15,9 @@ from deepret.distributed.ranks import world
 from deepret.errors import UserError
 from deepret.programs.train import train
 from deepret.reports.table import table
-from deepret.training.checkpoint import load, network_state
-from deepret.training.logs import read_csv
-from deepret.training.run import Run
+from deepret.runs.checkpoint import load, network_state
+from deepret.runs.logs import read_csv
+from deepret.runs.run import Run
 
 SPEED = ("images/s", "memory GB")
 """Logged figures that are of the machine, not of the training."""

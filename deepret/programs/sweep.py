@@ -16,8 +16,8 @@ from omegaconf import DictConfig, open_dict
 from deepret.config import compose, resolve
 from deepret.distributed.ranks import world
 from deepret.errors import AGAIN, Preempted, UserError
-from deepret.training.ledger import LEDGER, note
-from deepret.training.run import Run, digest
+from deepret.runs.ledger import LEDGER, note
+from deepret.runs.run import Run, digest
 
 APART = ("resume=", "output=", "cache=", "logger.group=")
 """Words that say where a job runs, not what it is."""

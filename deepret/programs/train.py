@@ -30,12 +30,12 @@ from deepret.programs.shared import (
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_columns, results_table
+from deepret.runs.checkpoint import write_bytes
+from deepret.runs.run import PLACES, Run, digest
 from deepret.training.announce import Forecast, announcement
-from deepret.training.checkpoint import write_bytes
 from deepret.training.compiled import check_backend
 from deepret.training.plan import learns_regions, plan
 from deepret.training.preemption import Preemption
-from deepret.training.run import PLACES, Run, digest
 from deepret.training.settings import PROGRAM
 from deepret.training.stages import Training
 from deepret.training.trainer import check_trainer, try_trainer

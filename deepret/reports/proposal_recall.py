@@ -21,7 +21,7 @@ from deepret.models.regions.rpn import RPN
 from deepret.parts import build
 from deepret.reports.command import command
 from deepret.reports.table import table
-from deepret.training import checkpoint as checkpoints
+from deepret.runs import checkpoint as checkpoints
 from deepret.training.proposals.map_cache import cache_maps
 from deepret.training.proposals.stage import proposals_of
 

@@ -19,7 +19,7 @@ from deepret.reports.command import command
 from deepret.reports.gallery import save_png
 from deepret.reports.parallel import parallel_coordinates
 from deepret.reports.table import table
-from deepret.training.ledger import LEDGER, read_ledger
+from deepret.runs.ledger import LEDGER, read_ledger
 
 WIDTH = 100
 """Letters of a message in the table."""

@@ -1,1 +1,1 @@
-"""Training: stages, batches, mining, checkpoints and logs."""
+"""Training: stages, batches, mining, optimisers and schedules."""

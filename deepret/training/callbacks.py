@@ -17,8 +17,8 @@ import torch
 from deepret.data.check import report
 from deepret.distributed.ranks import world
 from deepret.errors import UserError
+from deepret.runs.checkpoint import save_network
 from deepret.training.batches import Mining
-from deepret.training.checkpoint import save_network
 from deepret.training.preemption import Preemption
 
 

@@ -13,7 +13,7 @@ import torch
 from pytorch_lightning.profilers import Profiler
 from torch import nn
 
-from deepret.training.checkpoint import write_bytes
+from deepret.runs.checkpoint import write_bytes
 
 NEXT = "train_dataloader_next"
 PARTS = {

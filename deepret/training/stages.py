@@ -21,8 +21,9 @@ from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.parts import build
+from deepret.runs import checkpoint as checkpoints
+from deepret.runs.run import Run
 from deepret.search.describe import Describer
-from deepret.training import checkpoint as checkpoints
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import Hear, KeepBest, KeepMined, SaveState, Watch
 from deepret.training.compiled import compile_training
@@ -35,7 +36,6 @@ from deepret.training.proposals.map_cache import MAPS_A_BATCH, Cached, ShapeBatc
 from deepret.training.proposals.stage import Proposals, map_loader, recall_on
 from deepret.training.ranking import Ranking
 from deepret.training.references.batch import WholeBatch
-from deepret.training.run import Run
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 from deepret.training.trainer import stage_trainer
 

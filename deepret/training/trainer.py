@@ -19,7 +19,7 @@ from deepret.distributed.processes import lightning
 from deepret.distributed.ranks import world
 from deepret.errors import UserError, closest
 from deepret.parts import build, locate, signature
-from deepret.training.checkpoint import AtomicIO
+from deepret.runs.checkpoint import AtomicIO
 
 SETTINGS = (
     "accelerator",

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import finish, read_whole, start, steps, wait_for, weights
+from started import finish, read_whole, start, steps, wait_for, weights
 
 RUN = ("debug=fast", "trainer.precision=64-true", "threads=1", "optimizer.lr=0.0005", "logger.wandb=disabled")
 TWO = (*RUN, "trainer=ddp_sim")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from runs import ROOT, finish, start
+from started import ROOT, finish, start
 
 FAST = ("debug=fast", "trainer=ddp_sim", "trainer.precision=32-true", "threads=1", "logger.wandb=disabled")
 UNPRIVILEGED = ("setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override")

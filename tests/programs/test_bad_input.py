@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from deepret.training.checkpoint import FORMAT
+from deepret.runs.checkpoint import FORMAT
 
 FAST = ["debug=fast", "trainer=cpu", "trainer.precision=32-true"]
 
@@ -283,7 +283,7 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path, monkeypatch:
     import os
 
     from deepret.errors import UserError
-    from deepret.training import checkpoint as checkpoints
+    from deepret.runs import checkpoint as checkpoints
 
     path = tmp_path / "1-ranking" / "state.ckpt"
     checkpoints.save({"good": torch.ones(3)}, path)

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from runs import ROOT, finish, start
+from started import ROOT, finish, start
 
 from deepret.errors import UserError
 from deepret.programs.reproduce import environment, processes_wanted
-from deepret.training.made_with import made_with
-from deepret.training.run import Run
+from deepret.runs.made_with import made_with
+from deepret.runs.run import Run
 
 WORDS = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "regions=rpn", "threads=1")
 

@@ -17,17 +17,17 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from runs import finish, read_whole, start, steps, wait_for, weights
+from started import finish, read_whole, start, steps, wait_for, weights
 from wandb_file import history, run_id
 
 from deepret.config import compose
 from deepret.programs import train as train_program
 from deepret.programs.shared import evaluate_network
+from deepret.runs.logs import read_csv
+from deepret.runs.run import Run
 from deepret.training.callbacks import Watch
-from deepret.training.logs import read_csv
 from deepret.training.proposals.stage import Proposals
 from deepret.training.ranking import Ranking
-from deepret.training.run import Run
 from deepret.training.stages import Training
 
 RUN = (

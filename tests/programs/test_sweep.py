@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from deepret.errors import Preempted, UserError
 from deepret.programs.sweep import kept, ledger_of, run_job
-from deepret.training.ledger import LEDGER, note, outcome, read_ledger
+from deepret.runs.ledger import LEDGER, note, outcome, read_ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ("debug=fast", "trainer=cpu", "regions=grid", "hydra.sweep.dir=sweep")

@@ -15,7 +15,7 @@ from deepret.models.regions.rpn import RPN
 from deepret.parts import build
 from deepret.reports.command import called
 from deepret.reports.proposal_recall import as_shares
-from deepret.training import checkpoint as checkpoints
+from deepret.runs import checkpoint as checkpoints
 
 
 def main(words: list[str]) -> None:

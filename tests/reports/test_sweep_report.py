@@ -8,7 +8,7 @@ import pytest
 from deepret.errors import UserError
 from deepret.reports.parallel import parallel_coordinates, positions
 from deepret.reports.sweep import Job, grouped, importance, jobs_of, sweep, varied
-from deepret.training.ledger import LEDGER, note
+from deepret.runs.ledger import LEDGER, note
 
 
 def job(score: float | None, **settings: object) -> Job:

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from deepret.errors import UserError
-from deepret.training.lock import hold, let_go
-from deepret.training.run import Run
+from deepret.runs.lock import hold, let_go
+from deepret.runs.run import Run
 
 HOLDS = """
 import sys
 from pathlib import Path
-from deepret.training.lock import hold
+from deepret.runs.lock import hold
 hold(Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()

@@ -14,9 +14,9 @@ from omegaconf import OmegaConf
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.files import PARTS
-from deepret.training.checkpoint import FORMAT, write_bytes
-from deepret.training.lock import hold, let_go
-from deepret.training.made_with import made_with
+from deepret.runs.checkpoint import FORMAT, write_bytes
+from deepret.runs.lock import hold, let_go
+from deepret.runs.made_with import made_with
 
 PLACES = ("accelerator", "devices", "num_nodes", "strategy")
 """Where a trainer computes, which is nothing that a run depends on: it may go on elsewhere."""

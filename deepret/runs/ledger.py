@@ -9,7 +9,7 @@ from typing import Any
 
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
-from deepret.training.lock import alone
+from deepret.runs.lock import alone
 
 LEDGER = "ledger.jsonl"
 """Its name, in the output folder."""

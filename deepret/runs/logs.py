@@ -20,7 +20,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from deepret.errors import UserError
 from deepret.files import why
-from deepret.training.checkpoint import write_bytes
+from deepret.runs.checkpoint import write_bytes
 
 MEETING = 30.0
 """Seconds that a run waits for W&B to answer at its beginning."""

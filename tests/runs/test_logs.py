@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from wandb_file import history, records, run_id
 
-from deepret.training import logs as logging
-from deepret.training.logs import Logs, read_csv
+from deepret.runs import logs as logging
+from deepret.runs.logs import Logs, read_csv
 
 
 def trained(folder: Path, epochs: range, value: float, cut: bool) -> None:

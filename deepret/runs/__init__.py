@@ -1,0 +1,1 @@
+"""The folder of a run: its configuration, state, checkpoints and logs; the ledger of many runs."""
