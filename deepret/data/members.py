@@ -62,8 +62,12 @@ def split(path: Path | str) -> tuple[Path, str] | None:
     while (place := text.find(f"{TAR}{os.sep}", place) + 1) > 0:
         tar = text[: place + len(TAR) - 1]
         if not os.path.isdir(tar):
-            return Path(tar), text[len(tar) + 1 :].replace(os.sep, "/")
+            return _path(tar), text[len(tar) + 1 :].replace(os.sep, "/")
     return None
+
+
+_path = lru_cache(maxsize=65536)(Path)
+"""Of a tar file: its members ask for it one after the other, and pathlib is slow."""
 
 
 def stat(path: Path | str) -> Stat:
