@@ -128,12 +128,14 @@ class Photographs:
 def class_splits(labels: list[str], val_share: float, test_share: float, seed: int) -> dict[str, str]:
     """Shares classes out to train, val and test; two at least stay in train, val and test get one where they can.
 
+    A test share of 1 leaves nothing to train.
+
     The order is that of a hash of seed and label, so that a class more or less moves three others at most.
     """
     order = sorted(
         labels, key=lambda label: hashlib.sha256(f"{seed}:{label}".encode("utf-8", "surrogateescape")).digest()
     )
-    spare = max(len(labels) - 2, 0)
+    spare = len(labels) if test_share == 1 else max(len(labels) - 2, 0)
     test = min(spare, max(round(test_share * len(labels)), 1 if test_share > 0 else 0))
     val = min(spare - test, max(round(val_share * len(labels)), 1 if val_share > 0 else 0))
     return {label: "test" if i < test else "val" if i < test + val else "train" for i, label in enumerate(order)}

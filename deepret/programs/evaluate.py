@@ -75,7 +75,7 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         changed = ("regions.",) if config["regions"] != found["deepret"]["config"]["regions"] else ()
         load_state(network, checkpoints.network_state(found), str(path), optional=changed)
     if path is not None and catalogue is not None:
-        report_trained_on(catalogue, path)
+        report_trained_on(catalogue, path, drawn="test_share" in config["data"])
     result = scored(network, config, catalogue, device)
     name = "untrained" if found is None else str(found["deepret"].get("stage", "trained"))
     print(results_table({name: result}), flush=True)
@@ -89,14 +89,30 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     return values
 
 
-def report_trained_on(catalogue: Catalogue, checkpoint: Path) -> None:
-    """Says so where classes are scored that the checkpoint's run has trained on, as the list in its folder tells."""
+def report_trained_on(catalogue: Catalogue, checkpoint: Path, drawn: bool) -> None:
+    """Says so where classes are scored that the checkpoint's run has trained on, as the list in its folder tells.
+
+    And where classes are not scored that it has not: photographs from elsewhere are all new to it.
+
+    Args:
+        catalogue: the photographs.
+        checkpoint: in its run's folder.
+        drawn: whether ``data.test_share`` says which classes are scored.
+    """
     listed = checkpoint.parent.parent / "images.csv"
     if not listed.is_file():
         return
     with listed.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
-        trained = {row["label"] for row in csv.DictReader(file) if row.get("split") == "train" and row.get("label")}
-    rows = zip(catalogue.labels, catalogue.splits, strict=True)
+        seen = [(row.get("label"), row.get("split")) for row in csv.DictReader(file)]
+    trained = {label for label, split in seen if label and split == "train"}
+    rows = list(zip(catalogue.labels, catalogue.splits, strict=True))
+    others = {label for label, split in rows if label and split in ("train", "val")}
+    if drawn and others and not others & {label for label, _ in seen} and not (catalogue.root / "images.csv").is_file():
+        count = len({label for label, _ in rows if label})
+        check.report(
+            f"{count - len(others):,} of {count:,} classes are scored, a share as if the others were trained on, which "
+            f"none was: data.test_share=1 scores all."
+        )
     both = sorted(trained & {label for label, split in rows if split in ("test", "query")})
     if both:
         check.report(

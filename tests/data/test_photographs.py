@@ -89,6 +89,7 @@ def test_train_keeps_two_classes_and_the_others_get_one_where_they_can(
     n: int, val: float, test: float, seed: int
 ) -> None:
     labels = [f"{i:02}" for i in range(n)]
+    assert set(class_splits(labels, val, 1.0, seed).values()) <= {"test"}
     split = class_splits(labels, val, test, seed)
     counts = Counter(split.values())
     assert set(split) == set(labels)

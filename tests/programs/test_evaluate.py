@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 
 import pytest
 import torch
+
+from deepret.data.catalogue import Catalogue
+from deepret.programs.evaluate import report_trained_on
 
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "trainer.max_epochs=0")
 
@@ -31,3 +36,37 @@ def test_home_is_meant_by_a_tilde(program, tmp_path: Path, monkeypatch: pytest.M
     ended = program("eval", "checkpoint=~/x.ckpt")
     assert ended.code == 2
     assert str(tmp_path / "home" / "x.ckpt") in ended.err
+
+
+def classes(*splits: str) -> Catalogue:
+    """Two photographs of each class, of a split each."""
+    labels = [f"thing{i // 2}" for i in range(2 * len(splits))]
+    n = len(labels)
+    return Catalogue(
+        Path("photos"),
+        paths=[f"{i}.jpg" for i in range(n)],
+        labels=labels,
+        splits=[splits[i // 2] for i in range(n)],
+        sizes=[(64, 64)] * n,
+        boxes=[[] for _ in range(n)],
+        views=[False] * n,
+    )
+
+
+@pytest.mark.parametrize(
+    ("trained", "drawn", "told"),
+    [
+        ("other0", True, "1 of 3 classes are scored.*data.test_share=1 scores all"),
+        ("other0", False, None),  # scenes, where nothing else is to be scored
+        ("thing1", True, None),
+        ("thing0", True, "1 of the classes that are scored were trained on"),
+    ],
+)
+def test_what_a_score_is_of_is_told(tmp_path: Path, trained: str, drawn: bool, told: str | None) -> None:
+    (tmp_path / "images.csv").write_text(f"path,label,split\na.jpg,{trained},train\n")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        report_trained_on(classes("test", "train", "val"), tmp_path / "3-ranking" / "best.ckpt", drawn)
+    wanted = [] if told is None else [told]
+    texts = [str(warning.message) for warning in said if told is None or re.search(told, str(warning.message))]
+    assert len(texts) == len(wanted), [str(warning.message) for warning in said]
