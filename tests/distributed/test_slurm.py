@@ -54,3 +54,25 @@ def test_a_job_whose_time_is_over_goes_on_by_itself(tmp_path: Path, cache: Path)
     assert folder.name == f"job-{job}"
     (run,) = folder.iterdir()
     assert json.loads((run / "result.json").read_text())["run"] == str(run)
+
+
+def test_a_job_that_is_cancelled_stays_so(tmp_path: Path, cache: Path) -> None:
+    """It saves its state, as if it had to make room, but does not queue again."""
+    resources = ["--gpus-per-node=0", "--ntasks-per-node=2", "--cpus-per-task=1", "--time=20"]
+    words = ("sbatch", "--parsable", *resources, f"--output={tmp_path}/job.log", "conf/cluster/train.sbatch")
+    words += (*WORDS, "stages.ranking=100", f"cache={cache}")
+    started = subprocess.run(
+        words, cwd=ROOT, env=environment(OUTPUT=str(tmp_path / "outputs")), capture_output=True, text=True, check=True
+    )
+    job, until = started.stdout.strip(), time.monotonic() + LIMIT
+    while time.monotonic() < until and not list(tmp_path.glob("outputs/*/*/1-ranking/state.ckpt")):
+        time.sleep(1)
+    subprocess.run(["scancel", job], check=True)
+    states = set()
+    for _ in range(45):
+        told = subprocess.run(["scontrol", "show", "job", job], capture_output=True, text=True).stdout
+        states.add(told.partition("JobState=")[2].split()[0])
+        time.sleep(1)
+    assert states <= {"RUNNING", "CANCELLED", "COMPLETING"}
+    assert "CANCELLED" in states
+    assert "SIGTERM asked for it" in (tmp_path / "job.log").read_text()
