@@ -14,10 +14,12 @@ from omegaconf import OmegaConf
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
 from deepret.files import PARTS
-from deepret.runs.checkpoint import FORMAT, write_bytes
+from deepret.runs.checkpoint import write_bytes
 from deepret.runs.lock import hold, let_go
 from deepret.runs.made_with import made_with
 
+FORMAT = 3
+"""Of ``run.json``; one of another is refused."""
 PLACES = ("accelerator", "devices", "num_nodes", "strategy")
 """Where a trainer computes, which is nothing that a run depends on: it may go on elsewhere."""
 
