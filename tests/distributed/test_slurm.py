@@ -38,16 +38,22 @@ def test_tasks_of_srun_are_one_training(tmp_path: Path, cache: Path) -> None:
 
 
 def test_a_job_whose_time_is_over_goes_on_by_itself(tmp_path: Path, cache: Path) -> None:
-    """A minute at a time, of which the signal leaves it about a half; longer than one such piece in all."""
+    """A minute at a time, of which the signal leaves it about a half; two such pieces in all, or six where it is slow.
+
+    SLURM lets two minutes pass before it starts a job again.
+    """
     resources = ["--gpus-per-node=0", "--ntasks-per-node=2", "--cpus-per-task=1", "--time=1", "--signal=USR1@30"]
     words = ("sbatch", "--parsable", *resources, f"--output={tmp_path}/job.log", "conf/cluster/train.sbatch")
     words += (*WORDS, "stages.ranking=12", f"cache={cache}")
     started = subprocess.run(
         words, cwd=ROOT, env=environment(OUTPUT=str(tmp_path / "outputs")), capture_output=True, text=True, check=True
     )
-    job, until = started.stdout.strip(), time.monotonic() + LIMIT
-    while time.monotonic() < until and not list(tmp_path.glob("outputs/*/*/result.json")):
-        time.sleep(2)
+    job, until = started.stdout.strip(), time.monotonic() + 4 * LIMIT
+    try:
+        while time.monotonic() < until and not list(tmp_path.glob("outputs/*/*/result.json")):
+            time.sleep(2)
+    finally:
+        subprocess.run(["scancel", job])
     said = (tmp_path / "job.log").read_text()
     assert "SIGUSR1 asked for it" in said
     (folder,) = (tmp_path / "outputs").iterdir()
