@@ -71,7 +71,8 @@ def label_of(root: Path, image: Path) -> str:
     with contextlib.suppress(OSError):
         return members.content(tar / f"{key}.cls").decode("utf-8", "replace").strip()
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        return str(json.loads(members.content(tar / f"{key}.json")).get("label", ""))
+        label = json.loads(members.content(tar / f"{key}.json")).get("label")
+        return "" if label is None else str(label)
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import posixpath
 import tarfile
 import zipfile
 from functools import lru_cache
@@ -167,7 +168,7 @@ def _index(tar: Path, size: int, changed: int) -> Index:
         with np.load(kept, allow_pickle=False) as found:
             if np.array_equal(found["of"], now):
                 return Index(found["names"], found["table"])
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
         pass  # none, or one that is broken
     names, table = _listed(tar)
     try:
@@ -179,21 +180,35 @@ def _index(tar: Path, size: int, changed: int) -> Index:
 
 
 def _listed(tar: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Goes through a tar file's headers once."""
-    names, rows = [], []
+    """Goes through a tar file's headers once; links within it are their targets."""
+    names, rows, links = [], [], {}
     try:
         with tarfile.open(tar, "r:") as file:
             for member in file:
-                name = member.name.removeprefix("./")
-                if member.isreg() and not member.issparse() and ".." not in name.split("/"):
+                name = _plain(member.name)
+                if ".." in name.split("/"):
+                    continue
+                if member.isreg() and not member.issparse():
                     names.append(name)
                     rows.append((_key(name), member.offset_data, member.size))
+                elif member.islnk():
+                    links[name] = _plain(member.linkname)
+                elif member.issym():
+                    links[name] = posixpath.normpath(posixpath.join(posixpath.dirname(name), member.linkname))
                 file.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
     except (tarfile.TarError, OSError, ValueError, EOFError) as error:
         raise UserError(
             f"{tar}: cannot be read as a tar file ({error or type(error).__name__}); copy it again, and unpack one "
             f"that is compressed (gunzip): photographs are compressed already."
         ) from None
+    if links:
+        places = {name: (offset, size) for name, (_, offset, size) in zip(names, rows, strict=True)}
+        for name, target in links.items():
+            for _ in links:  # a link may name another one
+                target = links.get(target, target)
+            if target in places:
+                names.append(name)
+                rows.append((_key(name), *places[target]))
     table: npt.NDArray[Any] = np.array(rows, dtype=np.int64).reshape(-1, 3)
     table = table[np.argsort(table[:, 0], kind="stable")]
     twice = np.flatnonzero(table[1:, 0] == table[:-1, 0])
@@ -202,6 +217,13 @@ def _listed(tar: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
         raise UserError(f"{tar}: {same} stands in it twice; pack it again with names of their own.")
     joined = "\0".join(names).encode("utf-8", "surrogateescape")
     return np.frombuffer(joined, dtype=np.uint8), table
+
+
+def _plain(name: str) -> str:
+    """A member's name as a path below its tar."""
+    if name.startswith(("/", "./")) or "//" in name or "/./" in name:
+        return posixpath.normpath(name).lstrip("/")
+    return name
 
 
 def _key(name: str) -> int:

@@ -46,7 +46,7 @@ class Photographs:
         root: str,
         strict: bool = False,
         val_share: Annotated[float, Field(ge=0, lt=1)] = 0.15,
-        test_share: Annotated[float, Field(ge=0, lt=1)] = 0.25,
+        test_share: Share = 0.25,
         split_seed: NonNegativeInt = 0,
         split: Literal["val", "test"] = "test",
         views: str | None = None,
@@ -94,6 +94,7 @@ class Photographs:
             raise UserError(f"data.root={self.root}: there is no photograph in it (endings: {' '.join(IMAGES)}){mend}.")
         names = [file.relative_to(self.root) for file in files]
         if any(members.split(file) for file in files):
+            self._check_tars(files)
             return self._packed(files)
         inside = [name for name in names if len(name.parts) > 1]
         labels = {name.parts[0] for name in inside}
@@ -111,6 +112,21 @@ class Photographs:
                 f"left out: {loose}"
             )
         return [Row(name.as_posix(), name.parts[0], "train") for name in inside]
+
+    def _check_tars(self, files: list[Path]) -> None:
+        """Looks for what becomes of ``tar cf photos.tar photos``, where all that is inside would have one label.
+
+        Raises:
+            UserError: the labels are one folder further down.
+        """
+        inside = [parts[1].split("/") for parts in map(members.split, files) if parts is not None]
+        tops, below = {names[0] for names in inside if len(names) > 1}, {names[1] for names in inside if len(names) > 2}
+        if len(tops) == 1 and len(below) > 1 and len(inside) == len(files):
+            top = tops.pop()
+            raise UserError(
+                f"data.root={self.root}: all folders in the tar files there are in {top}, which would be their label; "
+                f"pack what is in it, tar -C {top} -cf NAME.tar ., or with deepret pack root={top} out=DIR."
+            )
 
     def _packed(self, files: list[Path]) -> list[Row]:
         """Rows of photographs of which some lie in tar files."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import time
 from pathlib import Path
 from typing import Any, cast
@@ -15,13 +16,14 @@ from deepret.benchmarks.result import Result
 from deepret.data import check
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.processes import first
-from deepret.distributed.ranks import rank
+from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.parts import build, locate, signature
 from deepret.programs.overlay import overlay, parse
 from deepret.programs.shared import (
+    agree_on,
     describer,
     device_of,
     evaluate_network,
@@ -29,9 +31,10 @@ from deepret.programs.shared import (
     index_of,
     last_line,
     prepare,
-    quiet,
     threads,
+    within_memory,
 )
+from deepret.quiet import quiet
 from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_table
 from deepret.runs import checkpoint as checkpoints
@@ -58,6 +61,8 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         cfg = overlay(found["deepret"]["config"], overrides, str(path), folders)
     else:
         cfg = miniature(cfg or configuration.compose("eval", overrides, folders), overrides)
+    if world() > 1:
+        agree_on(cfg, checkpoint=path and hashlib.sha256(path.read_bytes()).hexdigest())
     config = prepare(cfg, "eval")
     threads(config)
     device = device_of(config)
@@ -76,7 +81,8 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         load_state(network, checkpoints.network_state(found), str(path), optional=changed)
     if path is not None and catalogue is not None:
         report_trained_on(catalogue, path, drawn="test_share" in config["data"])
-    result = scored(network, config, catalogue, device)
+    with within_memory("a smaller extract_batch"):
+        result = scored(network, config, catalogue, device)
     name = "untrained" if found is None else str(found["deepret"].get("stage", "trained"))
     print(results_table({name: result}), flush=True)
     values: dict[str, Any] = {**result.summary(), "checkpoint": None if path is None else str(path)}

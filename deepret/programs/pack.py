@@ -18,13 +18,17 @@ from deepret.data.photographs import Photographs
 from deepret.errors import UserError
 from deepret.files import replacing, write_whole
 
+BEGUN = ".begun"
+"""A file beside tars that are not all there yet: what is packed."""
+
 
 def pack(root: str, out: str, images: PositiveInt = 10_000, seed: NonNegativeInt = 0) -> dict[str, object]:
     """Packs a folder of photographs into tar files and an images.csv that lists them as they were listed.
 
     Each photograph is a sample as WebDataset has it: its own bytes, its label as KEY.cls, and path, label and split as
     KEY.json. They are dealt out at random, so that a stretch of a file holds all classes alike. Data that name ``out``
-    give the same training as ``root``.
+    give the same training as ``root``, its classes shared out as they are by default. The same command goes on with
+    what was cut off.
 
     Args:
         root: the folder, as ``data=catalogue`` reads it.
@@ -33,37 +37,59 @@ def pack(root: str, out: str, images: PositiveInt = 10_000, seed: NonNegativeInt
         seed: of the dealing out.
 
     Raises:
-        UserError: no photographs, or a folder that holds something already or cannot be written.
+        UserError: no photographs, one that cannot be read, or a folder that holds something else or cannot be written.
     """
     target = Path(out).expanduser()
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+    mark = target / BEGUN
+    if target.exists() and not mark.is_file() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"out={out}: there is something already; name a folder that is empty.")
     catalogue = Photographs(root).load()
+    what = f"{catalogue.digest()} {images} {seed}"
+    if mark.is_file() and mark.read_text() != what:
+        raise UserError(f"out={out}: other photographs have begun to be packed there; name a folder that is empty.")
+    write_whole(mark, what.encode())
     order = np.random.default_rng(seed).permutation(len(catalogue))
     digits = max(6, len(str(len(catalogue))))
     paths = [""] * len(catalogue)
     with tqdm(total=len(catalogue), desc="packing", unit=" images", disable=None) as bar:
         for number in range(0, len(catalogue), images):
             name = f"photographs-{number // images:06d}.tar"
+            rows = order[number : number + images].tolist()
+            keys = [f"{place:0{digits}d}" for place in range(number, number + len(rows))]
+            for key, row in zip(keys, rows, strict=True):
+                paths[row] = f"{name}/{key}{_ending(catalogue, row)}"
+            if (target / name).is_file():
+                bar.update(len(rows))
+                continue
             with replacing(target / name) as part, tarfile.open(part, "w") as tar:
-                for place, row in enumerate(order[number : number + images].tolist(), start=number):
-                    key = f"{place:0{digits}d}"
-                    paths[row] = f"{name}/{_add(tar, key, catalogue, row)}"
+                for key, row in zip(keys, rows, strict=True):
+                    _add(tar, key, catalogue, row)
                     bar.update()
     write_whole(target / "images.csv", _listed(catalogue, paths).encode("utf-8", "surrogateescape"))
+    mark.unlink()
     tars = len(range(0, len(catalogue), images))
     return {"images": len(catalogue), "tars": tars, "out": str(target)}
 
 
-def _add(tar: tarfile.TarFile, key: str, catalogue: Catalogue, row: int) -> str:
-    """Adds one photograph with what is known of it; gives its name in the tar."""
+def _ending(catalogue: Catalogue, row: int) -> str:
+    return Path(catalogue.paths[row]).suffix.lower()
+
+
+def _add(tar: tarfile.TarFile, key: str, catalogue: Catalogue, row: int) -> None:
+    """Adds one photograph with what is known of it.
+
+    Raises:
+        UserError: it cannot be read.
+    """
     path = catalogue.root / catalogue.paths[row]
+    try:
+        content = members.content(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error}); mend it, then pack again.") from None
     about = {"path": catalogue.paths[row], "label": catalogue.labels[row], "split": catalogue.splits[row]}
-    name = f"{key}{path.suffix.lower()}"
-    _write(tar, name, members.content(path))
+    _write(tar, f"{key}{_ending(catalogue, row)}", content)
     _write(tar, f"{key}.cls", catalogue.labels[row].encode("utf-8", "surrogateescape"))
     _write(tar, f"{key}.json", json.dumps(about).encode())
-    return name
 
 
 def _write(tar: tarfile.TarFile, name: str, data: bytes) -> None:

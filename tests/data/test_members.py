@@ -70,9 +70,33 @@ def test_an_index_is_kept_and_made_again_when_its_tar_changes(tmp_path: Path, mo
     os.utime(tar, ns=(1, 1))
     assert members.content(tar / "b.png") == picture(2)
     assert not members.exists(tar / "a.png")
-    (tmp_path / "s.tar.index.npz").write_bytes(b"no index")
-    members._index.cache_clear()
-    assert members.members(tar) == ["b.png", "c.png"]
+    for broken in (b"no index", b""):
+        (tmp_path / "s.tar.index.npz").write_bytes(broken)
+        members._index.cache_clear()
+        assert members.members(tar) == ["b.png", "c.png"]
+
+
+def test_names_are_paths_below_the_tar_and_links_what_they_name(tmp_path: Path) -> None:
+    tar = tmp_path / "s.tar"
+    with tarfile.open(tar, "w") as file:
+        for name, data in {"/a/0.png": picture(0), "a//b/./1.png": picture(1), "../2.png": picture(2)}.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(data)
+            file.addfile(entry, io.BytesIO(data))
+        for name, kind, target in (
+            ("a/3.png", tarfile.LNKTYPE, "/a/0.png"),
+            ("c/4.png", tarfile.SYMTYPE, "../a/b/1.png"),
+            ("5.png", tarfile.SYMTYPE, "c/4.png"),
+            ("6.png", tarfile.SYMTYPE, "../outside.png"),
+            ("7.png", tarfile.SYMTYPE, "7.png"),
+        ):
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname = kind, target
+            file.addfile(entry)
+    found = {name: members.content(tar / name) for name in members.members(tar)}
+    zero, one = picture(0), picture(1)
+    assert found == {"a/0.png": zero, "a/b/1.png": one, "a/3.png": zero, "c/4.png": one, "5.png": one}
+    assert images_below(tmp_path) == sorted(tar / name for name in found)
 
 
 def test_where_nothing_can_be_written_a_tar_is_listed_each_time(
@@ -101,6 +125,10 @@ def test_what_is_wrong_with_a_tar_is_told(tmp_path: Path) -> None:
     packed(tmp_path / "s.tar.gz", {})
     with pytest.raises(UserError, match=r"no photograph in it .*s\.tar\.gz has to be unpacked: gunzip"):
         Photographs(str(tmp_path), cache=None).load()
+    folders = {f"photos/{label}/{i}.png": picture(i) for label in "ab" for i in range(2)}
+    packed(tmp_path / "t.tar", folders)
+    with pytest.raises(UserError, match=r"all folders in the tar files there are in photos, .* tar -C photos -cf"):
+        Photographs(str(tmp_path), cache=None).load()
     packed(tmp_path / "t.tar", {"a.txt": b"nothing"})
     with pytest.raises(UserError, match="no photograph in it"):
         Photographs(str(tmp_path), cache=None).load()
@@ -126,9 +154,10 @@ def test_a_tar_that_is_cut_off_under_way(tmp_path: Path) -> None:
 
 def test_labels_of_packed_photographs(tmp_path: Path) -> None:
     flat = {"0.png": picture(0), "0.cls": b"eiffel\n", "1.png": picture(1), "1.json": json.dumps({"label": 7}).encode()}
+    flat |= {"4.png": picture(4), "4.json": b'{"label": null}'}
     tar = packed(tmp_path / "sub" / "s.tar", {**flat, "colosseum/2.png": picture(2), "3.x.png": picture(3)})
     found = {path.name: label_of(tmp_path, path) for path in images_below(tmp_path)}
-    assert found == {"0.png": "eiffel", "1.png": "7", "2.png": "colosseum", "3.x.png": ""}
+    assert found == {"0.png": "eiffel", "1.png": "7", "2.png": "colosseum", "3.x.png": "", "4.png": ""}
     assert label_of(tmp_path, tmp_path / "a" / "b" / "c.png") == "a"
     assert tar.parent.name == "sub"
 
@@ -186,6 +215,33 @@ def test_what_is_there_is_not_packed_over(tmp_path: Path) -> None:
     root = labelled(tmp_path / "photos")
     with pytest.raises(UserError, match=r"out=.*photos: there is something already"):
         pack(str(root), str(root))
+
+
+def test_packing_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, content = labelled(tmp_path / "photos"), members.content
+    read: list[Path] = []
+
+    def broken(path: Path) -> bytes:
+        read.append(path)
+        if len(read) == 17:
+            raise OSError(5, "Input/output error")
+        return content(path)
+
+    pack(str(root), str(tmp_path / "whole"), images=10)
+    with monkeypatch.context() as patch:
+        patch.setattr(members, "content", broken)
+        with pytest.raises(UserError, match=r"photos/thing\d/\d\.png: cannot be read \(Input/output error\)"):
+            pack(str(root), str(tmp_path / "shards"), images=10)
+    assert [path.name for path in (tmp_path / "shards").glob("*.tar")] == ["photographs-000000.tar"]
+    with pytest.raises(UserError, match="other photographs have begun"):
+        pack(str(root), str(tmp_path / "shards"), images=11)
+    monkeypatch.setattr(members, "content", lambda path: read.append(path) or content(path))
+    read.clear()
+    assert pack(str(root), str(tmp_path / "shards"), images=10)["tars"] == 3
+    assert len(read) == 14
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "shards" / path.name).read_bytes() == path.read_bytes()
+    assert not (tmp_path / "shards" / ".begun").exists()
 
 
 @pytest.mark.slow

@@ -70,3 +70,11 @@ def test_what_a_score_is_of_is_told(tmp_path: Path, trained: str, drawn: bool, t
     wanted = [] if told is None else [told]
     texts = [str(warning.message) for warning in said if told is None or re.search(told, str(warning.message))]
     assert len(texts) == len(wanted), [str(warning.message) for warning in said]
+
+
+@pytest.mark.slow
+def test_all_classes_are_scored_where_that_is_asked_for(program, photos: Path) -> None:
+    words = ("data=catalogue", f"data.root={photos}", "data.test_share=1", "accelerator=cpu", "input.size=64")
+    ended = program("eval", *words, "projection=none", "gallery=false")
+    assert ended.code == 0, ended.err
+    assert ended.json["counts"]["queries"] == 28
