@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,8 @@ def ledger_of(words: Sequence[str]) -> Path:
             read = parser.parse_override(word)
         except HydraException:
             continue  # composing explains it
+        if read.key_or_group == "resume" and (read.is_sweep_override() or read.value() not in (None, "auto")):
+            raise UserError(f"{word}: a sweep's jobs go on with resume=auto, each with its own run.")
         if not read.is_sweep_override():
             continue
         if read.key_or_group == "output":
@@ -97,6 +100,8 @@ def run_job(cfg: DictConfig, words: Sequence[str], task: Callable[[DictConfig, l
             raise Preempted(f"The same command with resume=auto goes on with {' '.join(kept(words))}.")
         if code == 130:
             raise KeyboardInterrupt
+        if code:
+            raise UserError("the processes of this job have failed; they say above why.")
         found = result_of(cfg)
     except UserError as error:
         note(path, **about, status="failed", why=str(error))
@@ -106,7 +111,10 @@ def run_job(cfg: DictConfig, words: Sequence[str], task: Callable[[DictConfig, l
         return 0.0
     except Exception as error:
         note(path, **about, status="failed", why=f"{type(error).__name__}: {error}")
-        raise
+        if world() > 1:
+            raise
+        traceback.print_exc()
+        return 0.0
     except BaseException:
         note(path, **about, status="stopped")
         raise
@@ -123,10 +131,10 @@ def result_of(cfg: DictConfig) -> dict[str, Any]:
     """What the newest finished run of a configuration came to.
 
     Raises:
-        UserError: there is none, so the processes that were to train it have failed.
+        UserError: there is none.
     """
     for run in Run.of(str(cfg.output), digest(resolve(cfg))):
         if run.done:
             found: dict[str, Any] = json.loads((run.folder / "result.json").read_text())
             return found
-    raise UserError("the processes of this job have failed; they say above why.")
+    raise UserError(f"output={cfg.output}: this job's run is not there any more.")

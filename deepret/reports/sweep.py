@@ -19,7 +19,7 @@ from deepret.reports.command import command
 from deepret.reports.gallery import save_png
 from deepret.reports.parallel import parallel_coordinates
 from deepret.reports.table import table
-from deepret.runs.ledger import LEDGER, read_ledger
+from deepret.runs.ledger import LEDGER, entries, read_ledger
 
 WIDTH = 100
 """Letters of a message in the table."""
@@ -93,8 +93,7 @@ def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None
 
 def sweeps_of(folder: Path) -> list[str]:
     """The sweeps that a folder's ledger tells of, the newest last."""
-    entries = read_ledger(folder / LEDGER).values()
-    return list(dict.fromkeys(e["sweep"] for e in sorted(entries, key=lambda e: str(e["time"]))))
+    return list(reversed(dict.fromkeys(entry["sweep"] for entry in reversed(entries(folder / LEDGER)))))
 
 
 def shortened(why: str) -> str:
@@ -106,8 +105,7 @@ def jobs_of(folder: Path, sweep: str) -> list[Job]:
     """The jobs of a sweep, each as it was last."""
     return [
         Job(name, entry["status"], dict(map(setting, entry["words"])), entry.get("mAP"), entry.get("why", ""))
-        for name, entry in read_ledger(folder / LEDGER).items()
-        if entry["sweep"] == sweep
+        for name, entry in read_ledger(folder / LEDGER, sweep).items()
     ]
 
 

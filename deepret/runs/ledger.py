@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,22 +34,28 @@ def note(path: Path, **values: Any) -> None:
         raise UserError(f"{path}: the sweep's ledger cannot be written ({error.strerror}).") from None
 
 
-def read_ledger(path: Path) -> dict[str, dict[str, Any]]:
-    """The last line of each job, by its words, in the order in which jobs first began."""
-    found: dict[str, dict[str, Any]] = {}
-    if path.is_file():
-        for line in path.read_text().splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:  # one that was cut off
-                continue
-            found[" ".join(entry["words"])] = entry
+def read_ledger(path: Path, sweep: str | None = None) -> dict[str, dict[str, Any]]:
+    """The last line of each job, by its words, in the order in which jobs first began.
+
+    Args:
+        path: the ledger.
+        sweep: of this sweep alone; of all by default, each job as it was last.
+    """
+    return {" ".join(entry["words"]): entry for entry in entries(path) if sweep in (None, entry["sweep"])}
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    """The lines that are whole, in the order in which they were written; none where there is no file."""
+    found = []
+    for line in path.read_text().splitlines() if path.is_file() else []:
+        with suppress(ValueError):  # one that was cut off
+            found.append(json.loads(line))
     return found
 
 
 def outcome(path: Path, sweep: str) -> tuple[str, bool]:
     """What became of a sweep's jobs, in words, and whether there are any and all are finished."""
-    jobs = {job: entry for job, entry in read_ledger(path).items() if entry["sweep"] == sweep}
+    jobs = read_ledger(path, sweep)
     amiss = {job: entry for job, entry in jobs.items() if entry["status"] != "finished"}
     lines = [f"{len(jobs) - len(amiss)} of {len(jobs)} jobs are finished."]
     lines += [f"  {entry['status']}: {job}: {entry.get('why', '')}".rstrip(": ") for job, entry in amiss.items()]

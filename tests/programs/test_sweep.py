@@ -19,6 +19,7 @@ from omegaconf import OmegaConf
 from deepret.errors import Preempted, UserError
 from deepret.programs.sweep import kept, ledger_of, run_job
 from deepret.runs.ledger import LEDGER, note, outcome, read_ledger
+from deepret.runs.run import Run, digest
 
 ROOT = Path(__file__).resolve().parents[2]
 FAST = ("debug=fast", "trainer=cpu", "regions=grid", "hydra.sweep.dir=sweep")
@@ -55,7 +56,7 @@ def job(task: Any, output: Path, words: tuple[str, ...] = ("seed=1",)) -> float:
     ("error", "status", "raised"),
     [
         (UserError("no"), "failed", None),
-        (ValueError("bad"), "failed", ValueError),
+        (ValueError("bad"), "failed", None),
         (KeyboardInterrupt(), "stopped", KeyboardInterrupt),
     ],
 )
@@ -127,6 +128,7 @@ def test_where_the_ledger_lies(tmp_path: Path) -> None:
         ("output=a,b", "share one output folder"),
         ("los.margin=1,2", "did you mean 'loss.margin'"),
         ("loss=a{", "cannot read"),
+        ("resume=outputs/a,outputs/b", "go on with resume=auto"),
     ],
 )
 def test_what_no_job_could_do_is_told_before_any_begins(program, word: str, message: str) -> None:
@@ -138,7 +140,12 @@ def test_what_no_job_could_do_is_told_before_any_begins(program, word: str, mess
 
 @pytest.mark.parametrize(("code", "status"), [(75, "stopped"), (130, "stopped"), (2, "failed"), (137, "failed")])
 def test_processes_that_a_job_starts_are_of_the_sweep(tmp_path: Path, code: int, status: str) -> None:
+    """One of them that fails has nothing of a run that finished before it."""
     given: list[str] = []
+    earlier = Run.start({"output": str(tmp_path), "name": "earlier"}, digest({"logger": {}, "output": ""}))
+    earlier.state["status"] = "finished"
+    earlier.save()
+    (earlier.folder / "result.json").write_text('{"mAP": 0.9}')
 
     def launched(cfg: Any, words: list[str]) -> int:
         given.extend(words)
@@ -149,6 +156,12 @@ def test_processes_that_a_job_starts_are_of_the_sweep(tmp_path: Path, code: int,
     (entry,) = read_ledger(tmp_path / LEDGER).values()
     assert entry["status"] == status
     assert given == ["seed=1", f"logger.group={entry['sweep']}"]
+    earlier.let_go()
+
+
+def test_a_job_is_worth_the_map_of_its_run(tmp_path: Path) -> None:
+    test_processes_that_a_job_starts_are_of_the_sweep(tmp_path, 2, "failed")
+    assert job(lambda *_: 0, tmp_path) == 0.9
 
 
 @pytest.mark.proof

@@ -50,9 +50,9 @@ def test_tells_of_the_newest_sweep_or_the_named_one(tmp_path: Path, capsys: pyte
     for name, words in (("one", ["a=1"]), ("one", ["a=2"]), ("two", ["b=1"]), ("two", ["a=2"])):
         note(tmp_path / LEDGER, sweep=name, words=words, status="finished", run="r", mAP=0.5)
         note(tmp_path / LEDGER, sweep=name, words=words, status="finished", run="r", mAP=0.5)
-    assert sweep(str(tmp_path))["jobs"] == 2  # the job that both have was the newer one's last
+    assert sweep(str(tmp_path))["jobs"] == 2
     assert "two: 2 jobs; others there: one" in capsys.readouterr().out
-    assert sweep(str(tmp_path), sweep="one")["jobs"] == 1
+    assert sweep(str(tmp_path), sweep="one")["jobs"] == 2  # one of which the other sweep has too
     with pytest.raises(UserError, match=r"sweep=three: .*there are: one, two"):
         sweep(str(tmp_path), sweep="three")
 
