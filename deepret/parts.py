@@ -59,9 +59,10 @@ def check(node: Any, where: str = "") -> None:
             check(item, f"{where}[{i}]")
     if not isinstance(node, dict):
         return
+    inside = f"{where}." if where else ""
     if "_target_" not in node:
         for key, value in node.items():
-            check(value, f"{where}.{key}".lstrip("."))
+            check(value, f"{inside}{key}")
         return
     target = node["_target_"]
     arguments = signature(target)
@@ -71,14 +72,14 @@ def check(node: Any, where: str = "") -> None:
         part = isinstance(value, dict) and "_target_" in value
         if key not in arguments or (key in INJECTED and not part):
             names = [name for name in arguments if name not in INJECTED]
-            raise UserError(f"{where}.{key}: {target.rpartition('.')[2]} takes no {key!r}; {closest(key, names)}")
+            raise UserError(f"{inside}{key}: {target.rpartition('.')[2]} takes no {key!r}; {closest(key, names)}")
         if part:
-            check(value, f"{where}.{key}")
+            check(value, f"{inside}{key}")
         else:
-            check_value(arguments[key][0], value, f"{where}.{key}")
+            check_value(arguments[key][0], value, f"{inside}{key}")
     for name, (_, required) in arguments.items():
         if required and name not in node and name not in INJECTED:
-            raise UserError(f"{where}.{name} is missing: {target.rpartition('.')[2]} needs it.")
+            raise UserError(f"{inside}{name} is missing: {target.rpartition('.')[2]} needs it.")
 
 
 def check_value(kind: Any, value: Any, where: str) -> Any:

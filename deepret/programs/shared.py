@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ from deepret.benchmarks.result import Result
 from deepret.benchmarks.searched import Index
 from deepret.data.catalogue import Catalogue
 from deepret.distributed.describe import Together
+from deepret.distributed.launch import by_srun
 from deepret.distributed.processes import agree, first
 from deepret.distributed.ranks import world
 from deepret.errors import UserError, closest
@@ -87,8 +88,12 @@ def check_names(cfg: DictConfig, program: str) -> None:
             raise UserError(f"{name} is missing: {mend or f'{name} is needed as conf/{program}.yaml has it.'}")
 
 
-def agree_on(cfg: DictConfig) -> None:
-    """Makes sure that all processes have one configuration and one deepret; where they keep things may differ.
+def agree_on(cfg: DictConfig, **more: object) -> None:
+    """Makes sure that all processes have one configuration and one deepret.
+
+    Args:
+        cfg: the configuration.
+        more: what else they are to have alike, where there are several.
 
     Raises:
         UserError: what one has otherwise than the first.
@@ -98,19 +103,24 @@ def agree_on(cfg: DictConfig) -> None:
     found = {name: OmegaConf.select(cfg, name, throw_on_missing=False) for name in configuration.keys(cfg)}
     kept = {name: str(v) for name, v in found.items() if not isinstance(v, DictConfig)}
     own = {"deepret": __version__, "torch": torch.__version__}
-    agree({**{name: value for name, value in kept.items() if name not in ("cache", "workers", "threads")}, **own})
+    agree({**kept, **own, **more})
 
 
-def quiet() -> None:
-    """Silences remarks of libraries that a user can do nothing about."""
-    import logging
+@contextmanager
+def within_memory(remedy: str) -> Iterator[None]:
+    """Says what to do where a GPU's memory is full.
 
-    for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric", "wandb"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("always", category=UserWarning)
-    warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning|wandb|torch")
-    warnings.showwarning = lambda message, *_: print(f"warning: {message}", flush=True)
-    os.environ.setdefault("WANDB_SILENT", "true")
+    Args:
+        remedy: settings that take less of it.
+
+    Raises:
+        UserError: it is.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        said = str(error).partition(". ")[0]
+        raise UserError(f"the GPU's memory is full ({said}): take {remedy} or input.size.") from None
 
 
 def threads(config: dict[str, Any]) -> None:
@@ -133,6 +143,8 @@ def device_of(config: dict[str, Any]) -> torch.device:
         return torch.device("cpu")
     number, there = int(os.environ.get("LOCAL_RANK", "0")), torch.cuda.device_count()
     if number >= there:
+        if by_srun():
+            raise UserError(f"process {number} here sees {there} GPUs, not all of the machine's: take --gpus-per-node.")
         raise UserError(f"--nproc_per_node: this machine has {there} GPUs, so torchrun can start as many processes.")
     torch.cuda.set_device(number)
     return torch.device("cuda", number)

@@ -24,9 +24,10 @@ from deepret.programs.shared import (
     first_network,
     last_line,
     prepare,
-    quiet,
     threads,
+    within_memory,
 )
+from deepret.quiet import quiet
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_columns, results_table
@@ -59,7 +60,7 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         last_line(values)
         return values
     try:
-        with Preemption() as preemption:
+        with Preemption() as preemption, within_memory("batch.microbatch=1, or a smaller batch.images, extract_batch"):
             return trained(run, start, preemption)
     except (KeyboardInterrupt, Preempted) as stop:
         run.state["status"] = "interrupted"
@@ -67,11 +68,13 @@ def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         asked = f"{stop} asked for it. " if isinstance(stop, Preempted) else ""
         raise type(stop)(f"{asked}{KEPT} resume={run.folder}") from None
     except UserError:
-        if rank() == 0:
-            run.discard()
+        run.discard()
         raise
     except RuntimeError as error:
-        if told() or not lost(error):
+        if told():
+            run.discard()
+            raise
+        if not lost(error):
             raise
         raise UserError(f"{lost_by(error)} {KEPT} resume={run.folder}") from None
     finally:
@@ -95,8 +98,10 @@ def trained(run: Run, start: float, preemption: Preemption) -> dict[str, Any]:
     training.check()
     try:
         values = learn_and_score(training, catalogue)
-    finally:
-        training.logs.close()
+    except BaseException:
+        training.logs.close(hurried=True)
+        raise
+    training.logs.close()
     values["seconds"] = round(time.perf_counter() - start, 1)
     if rank() == 0:
         write_bytes(run.folder / "result.json", json.dumps(values, indent=2).encode())
@@ -165,6 +170,7 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
             return known[0] if known else Run.start(config, mark)
         run = Run.last(output, mark)
         run.config["trainer"] |= {key: config["trainer"][key] for key in PLACES if key in config["trainer"]}
+        run.config["logger"] = config["logger"]
         return run
     run = Run.open(name)
     kept = ("resume", "output", *(f"trainer.{key}" for key in PLACES))
@@ -174,14 +180,15 @@ def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
             f"{others[0]}: resume={name} goes on with the run's own settings, those of "
             f"{run.folder / 'config.yaml'}; leave it out, or start a new run."
         )
-    if run.state.get("status") == "finished":
-        raise UserError(
-            f"resume={name}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
-        )
     try:
         run.hold()
     except UserError as error:
         raise UserError(f"resume={name}: {error}") from None
+    if run.state.get("status") == "finished":
+        run.let_go()
+        raise UserError(
+            f"resume={name}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
+        )
     run.config["trainer"] |= _places(cfg, overrides)
     run.config = prepare(OmegaConf.create(run.config))
     check_before_work(run.config)
@@ -200,7 +207,7 @@ def trainer_of(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
 
 def _places(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     """Where the command line says that a run is to go on."""
-    named = {override.partition("=")[0] for override in overrides}
+    named = {override.lstrip("+").partition("=")[0] for override in overrides}
     return {key: cfg.trainer[key] for key in PLACES if f"trainer.{key}" in named}
 
 
@@ -215,6 +222,8 @@ def check_before_work(config: dict[str, Any]) -> None:
     if (count := wanted(config["trainer"])) > 1:
         raise UserError(f"{count} processes are wanted, and this is one: start them with torchrun, or deepret train.")
     check_backend(config.get("compile"))
+    if config.get("profile") and config["trainer"].get("profiler") is not None:
+        raise UserError("trainer.profiler: profile=true brings its own, so take one of the two.")
     plan(config)
     device_of(config)
     try_trainer(config["trainer"])

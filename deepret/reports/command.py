@@ -6,10 +6,12 @@ import json
 import sys
 
 from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from deepret.errors import UserError
 from deepret.memory import keep_memory
-from deepret.parts import build, check
+from deepret.parts import build, check, signature
+from deepret.quiet import quiet
 
 
 def command(report: str, example: str) -> None:
@@ -20,6 +22,7 @@ def command(report: str, example: str) -> None:
         example: a word that it takes, for messages.
     """
     keep_memory()
+    quiet()
     try:
         print(json.dumps(called(report, sys.argv[1:], example)), flush=True)
     except UserError as error:
@@ -36,6 +39,13 @@ def called(report: str, words: list[str], example: str) -> object:
     plain = [w for w in words if "=" not in w]
     if plain:
         raise UserError(f"cannot read {plain[0]!r}: write key=value, such as {example}.")
-    node = {"_target_": report, **OmegaConf.to_container(OmegaConf.from_dotlist(words))}  # type: ignore[dict-item]
-    check(node, "report")
+    names = [name for name, (kind, _) in signature(report).items() if kind in (str, str | None)]
+    written = [word for word in words if word.partition("=")[0] in names and word.partition("=")[2] != "null"]
+    try:
+        others = OmegaConf.to_container(OmegaConf.from_dotlist([word for word in words if word not in written]))
+    except YAMLError as error:
+        raise UserError(f"cannot read {' '.join(words)!r}: {' '.join(str(error).split())}") from None
+    assert isinstance(others, dict)
+    node = {"_target_": report, **others, **{key: text for key, _, text in (word.partition("=") for word in written)}}
+    check(node)
     return build(node)
