@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+import shutil
+from typing import Any, cast
 
 import torch
+import torch._dynamo as dynamo
 from torch import Tensor, nn
 
 from deepret.errors import UserError, closest
 
+GRAPHS = 256
+"""More than there are shapes of a batch, each with and without a graph, for one image and for more."""
+
 
 def check_backend(backend: str | None) -> None:
-    """Makes sure that torch has a backend.
+    """Makes sure that torch has a backend, and inductor its compiler.
 
     Raises:
-        UserError: it has none of this name.
+        UserError: torch has none of this name, or this machine no compiler.
     """
     known = torch.compiler.list_backends(exclude_tags=())
     if backend is not None and backend not in known:
         raise UserError(f"compile={backend}: torch has no such backend; {closest(backend, known)}")
+    compilers = [name for name in (os.environ.get("CXX"), "g++", "clang++") if name]
+    if backend == "inductor" and not any(map(shutil.which, compilers)):
+        raise UserError("compile=inductor: it needs a C++ compiler, which this machine lacks; install g++.")
 
 
 def compile_training(backbone: nn.Module, backend: str) -> None:
-    """Compiles a backbone where it is in training mode, once for each shape of a batch.
+    """Compiles a backbone where it is in training mode, once for each shape of images, however many there are.
 
-    Photographs that are described have more shapes than it is worth compiling for. Parameters and their names stay.
+    One image, and passes without a graph, are compiled by themselves. Photographs that are described have more shapes
+    than it is worth compiling for. Parameters and their names stay.
 
     Args:
         backbone: the backbone.
@@ -32,9 +42,13 @@ def compile_training(backbone: nn.Module, backend: str) -> None:
     """
     plain = backbone.forward
     fast: Any = torch.compile(plain, backend=backend, dynamic=False)
+    for limit in ("recompile_limit", "accumulated_recompile_limit"):  # after which torch would compile no more
+        setattr(dynamo.config, limit, max(GRAPHS, getattr(dynamo.config, limit)))
 
     def forward(images: Tensor) -> Tensor:
-        found: Tensor = fast(images) if backbone.training else plain(images)
-        return found
+        if not backbone.training:
+            return cast(Tensor, plain(images))
+        dynamo.maybe_mark_dynamic(images, 0)
+        return cast(Tensor, fast(images))
 
     backbone.forward = forward

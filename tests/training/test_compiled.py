@@ -31,10 +31,12 @@ def test_the_same_network_compiled_in_training_alone(monkeypatch: pytest.MonkeyP
     assert len(compiled) == 1
     for parameter, gradient in zip(network.parameters(), before, strict=True):
         torch.testing.assert_close(parameter.grad, gradient)
-    network(torch.rand(2, 3, 8, 9))
-    assert len(compiled) == 2  # each shape by itself
+    for width in range(9, 20):  # more shapes than torch compiles if it is left alone
+        for count in (2, 5, 3):
+            network(torch.rand(count, 3, 8, width))
+    assert len(compiled) == 12  # each by itself, of however many images
     network.train()(images)
-    assert len(compiled) == 2
+    assert len(compiled) == 12
     assert list(network.state_dict()) == names
 
 
@@ -43,3 +45,10 @@ def test_a_backend_that_torch_has_not_is_named() -> None:
     check_backend("eager")
     with pytest.raises(UserError, match="compile=indctor: torch has no such backend; did you mean 'inductor'"):
         check_backend("indctor")
+
+
+def test_inductor_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    check_backend("eager")
+    with pytest.raises(UserError, match=r"compile=inductor: it needs a C\+\+ compiler"):
+        check_backend("inductor")
