@@ -19,7 +19,7 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
 PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
-    "reproduce": "trains a finished run again and compares",
+    "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
     "report": "tells and draws: report sweep | proposal_recall | scene_matches | contact_sheet",
 }
@@ -102,10 +102,13 @@ def _train(cfg: Any, overrides: list[str], words: list[str]) -> int:
 def _reproduce(words: list[str]) -> int:
     """Trains a run again, in as many processes of this machine as it had; gives 1 where it comes out otherwise."""
     from deepret.distributed.launch import launch
-    from deepret.programs.reproduce import processes_wanted, reproduce, run_of
+    from deepret.programs.reproduce import processes_wanted, reproduce, runs_of, verdict
 
-    count = processes_wanted(run_of(words))
-    return launch("reproduce", words, count) if count > 1 else int(not reproduce(words))
+    run, *again = runs_of(words)
+    if again:
+        return int(not verdict(run, again[0]))
+    count = processes_wanted(run)
+    return launch("reproduce", words, count) if count > 1 else int(not reproduce(run))
 
 
 def _report(words: list[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -24,6 +25,10 @@ def closest(word: str, names: Iterable[str]) -> str:
 
 AGAIN = 75
 """Exit code of a run that was asked to make room and can be gone on with, as sysexits.h has it."""
+
+
+ASKING = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that ask a run to make room: SLURM's, which ``--signal`` names, every scheduler's, a closed terminal's."""
 
 
 class Preempted(BaseException):

@@ -45,7 +45,7 @@ def replacing(path: Path, remedy: str = ROOM) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, data: bytes, remedy: str = ROOM) -> None:
+def write_whole(path: Path, data: bytes | memoryview, remedy: str = ROOM) -> None:
     """Writes a file, whole or not at all.
 
     Raises:

@@ -53,21 +53,24 @@ class Image:
 
     def debian(self) -> None:
         """Makes the Debian."""
-        if not (self.root / "bin").exists():
+        python = self.root / "usr/local/bin/python"
+        if not python.is_symlink():
             command = ["debootstrap", "--variant=minbase", f"--include={PACKAGES}", "bookworm", str(self.root)]
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            (self.root / "usr/local/bin/python").symlink_to("/usr/bin/python3")
+            python.symlink_to("/usr/bin/python3")
 
     @contextmanager
     def lent(self, paths: list[str]) -> Iterator[None]:
-        """Lends the Debian files and folders of this machine, to be read alone, and takes them back."""
+        """Lends the Debian folders of this machine, to be read alone, and copies of files, and takes them back."""
         mounted: list[Path] = []
+        copied: list[Path] = []
         try:
             for path in [*KERNEL, *paths]:
                 target = self.root / path.lstrip("/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if not Path(path).is_dir():
                     shutil.copy(path, target)
+                    copied.append(target)
                     continue
                 target.mkdir(exist_ok=True)
                 subprocess.run(["mount", "--bind", path, str(target)], check=True)
@@ -78,7 +81,9 @@ class Image:
             yield
         finally:
             for target in reversed(mounted):
-                subprocess.run(["umount", "--lazy", str(target)], check=True)
+                subprocess.run(["umount", "--lazy", str(target)])
+            for target in copied:
+                target.unlink(missing_ok=True)
 
     def shell(self, command: str) -> None:
         """Runs a line in the folder, as the user, that the steps before have set."""

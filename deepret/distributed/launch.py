@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from deepret.errors import AGAIN, UserError
+from deepret.errors import AGAIN, ASKING, UserError
 
 ALL = ("auto", -1, "-1")
 """Lightning's names for every device of a machine."""
@@ -60,7 +60,7 @@ def read_slurm() -> None:
 
     world, nodes = (int(os.environ.get(name, "1")) for name in ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_NUM_NODES"))
     job, step = (int(os.environ.get(name, "0")) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
-    if world % nodes:
+    if world % nodes or "," in os.environ.get("SLURM_STEP_TASKS_PER_NODE", ""):
         raise UserError(f"srun started {world} tasks on {nodes} machines: take --ntasks-per-node, as many on each.")
     found = {
         "RANK": os.environ["SLURM_PROCID"],
@@ -81,7 +81,7 @@ def wanted(trainer: dict[str, Any]) -> int:
     """
     if started() or by_torchrun():  # what started them says how many, whatever the configuration has
         return 1
-    nodes, count = int(trainer.get("num_nodes", 1)), devices(trainer)
+    nodes, count = whole(trainer.get("num_nodes", 1)), devices(trainer)
     if nodes > 1:
         raise UserError(
             f"trainer.num_nodes={nodes}: processes on several machines are started by torchrun on each, torchrun "
@@ -104,7 +104,17 @@ def devices(trainer: dict[str, Any]) -> int:
     if wanted in ALL:
         on_cpu = trainer.get("accelerator", "auto") == "cpu" or not torch.cuda.is_available()
         return 1 if on_cpu else torch.cuda.device_count()
-    return int(wanted) if str(wanted).isdigit() and int(wanted) else 1  # what is none is told later, with the rest
+    return whole(wanted)
+
+
+def whole(value: Any) -> int:
+    """A number from 1 on; 1 for what is none, which is told later, with the rest."""
+    return int(value) if str(value).isdecimal() and int(value) else 1
+
+
+def cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def die_with_starter() -> None:
@@ -125,10 +135,10 @@ def launch(program: str, words: list[str], count: int) -> int:
     """Runs a program in several processes of this machine and gives the exit code of the first that failed.
 
     Signals that ask it to stop are passed on, and what the processes make of them is waited for: a step of theirs may
-    take long. Each gets an equal share of the machine's cores. Where one fails the others are ended.
+    take long. Each gets an equal share of the cores. Where one fails the others are ended.
 
     Args:
-        program: ``train``, ``eval`` or ``reproduce``.
+        program: ``train`` or ``reproduce``.
         words: its command line.
         count: how many processes.
     """
@@ -137,7 +147,7 @@ def launch(program: str, words: list[str], count: int) -> int:
     shared = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")])),
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // count))),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // count))),
         "TORCHELASTIC_RUN_ID": uuid.uuid4().hex,
         "TORCHELASTIC_USE_AGENT_STORE": "True",
         "TORCHELASTIC_RESTART_COUNT": "0",
@@ -149,59 +159,76 @@ def launch(program: str, words: list[str], count: int) -> int:
     }
     if sys.platform == "linux":
         shared.setdefault("GLOO_SOCKET_IFNAME", "lo")
+    again = f"{KEPT} resume=auto" if program == "train" else "Start it again."
     started: list[subprocess.Popen[bytes]] = []
     with _passing_on(started) as heard:
-        for number in range(count):
-            own = {"RANK": str(number), "LOCAL_RANK": str(number)}
-            command = [sys.executable, "-m", "deepret", program, *words]
-            started.append(subprocess.Popen(command, env={**shared, **own}, start_new_session=True))
-        code = _first_failure(started)
-    if code >= 0:
-        return code
-    name, number = signal.Signals(-code).name, next(i for i, p in enumerate(started) if p.returncode == code)
+
+        def tell(number: int, code: int) -> None:
+            if code < 0 and -code not in heard and store.add("told", 1) == 1:  # none of the others has said it
+                print(f"error: process {number} was ended by {signal.Signals(-code).name}. {again}", file=sys.stderr)
+
+        command = [sys.executable, "-m", "deepret", program, *words]
+        own = [{**shared, "RANK": str(number), "LOCAL_RANK": str(number)} for number in range(count)]
+        started += [subprocess.Popen(command, env=variables, start_new_session=True) for variables in own]
+        for number in list(heard):  # while they were started
+            _send(started, number)
+        code = _first_failure(started, tell)
     if -code in heard:  # it could not be heard yet, or no longer
-        print(f"stopped. {name} asked for it.", file=sys.stderr)
-        return AGAIN if -code in (signal.SIGTERM, signal.SIGUSR1) else 128 - code
-    if not store.check(["told"]):
-        print(f"error: process {number} was ended by {name}. {KEPT} resume=last", file=sys.stderr)
-    return 128 - code
+        print(f"stopped. {signal.Signals(-code).name} asked for it.", file=sys.stderr)
+        return AGAIN if -code in ASKING else 128 - code
+    return code if code >= 0 else 128 - code
 
 
 @contextmanager
 def _passing_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
     """Passes signals that ask this process to stop on to others; gives those that have come so far.
 
-    Each of the others runs in a session of its own, so that a terminal does not tell them too.
+    Each of the others runs in a session of its own, so that a terminal does not tell them too. What this process is
+    not to hear, as SIGHUP under nohup, it leaves alone.
     """
     heard: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
         heard.append(number)
-        for process in processes:
-            process.send_signal(number)
+        _send(processes, number)
 
-    names = [name for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1") if hasattr(signal, name)]
-    before = {name: signal.signal(getattr(signal, name), pass_on) for name in names}
+    names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {n: signal.signal(n, pass_on) for n in numbers if signal.getsignal(n) != signal.SIG_IGN}
     try:
         yield heard
     finally:
-        for name, handler in before.items():
-            signal.signal(getattr(signal, name), handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _first_failure(processes: list[subprocess.Popen[bytes]]) -> int:
+def _send(processes: list[subprocess.Popen[bytes]], number: int) -> None:
+    for process in processes:
+        process.send_signal(number)
+
+
+def _first_failure(processes: list[subprocess.Popen[bytes]], tell: Callable[[int, int], None]) -> int:
     """The exit code of the first process that failed, below zero if a signal ended it; 0 where all end well.
 
     Once one has failed the others may end by themselves, for they meet it sooner or later; then they are asked to, as
     a scheduler would, and ended at last.
+
+    Args:
+        processes: all of them.
+        tell: says which one failed and with which code, before the others are asked to end, or once they have.
     """
-    found, until, number = 0, math.inf, signal.SIGTERM
-    while None in [process.poll() for process in processes]:
-        if not found and (found := next((p.returncode for p in processes if p.returncode), 0)):
+    failed: tuple[int, int] | None = None
+    until, number = math.inf, signal.SIGTERM
+    while True:
+        codes = [process.poll() for process in processes]
+        if failed is None and (failed := next(((i, code) for i, code in enumerate(codes) if code), None)):
             until = time.monotonic() + GRACE
+        over = None not in codes
+        if failed and (over or time.monotonic() > until):
+            tell(*failed)
+        if over:
+            return failed[1] if failed else 0
         if time.monotonic() > until:
-            for process in processes:
-                process.send_signal(number)
+            _send(processes, number)
             number, until = signal.SIGKILL, time.monotonic() + LAST
         time.sleep(0.05)
-    return found or next((p.returncode for p in processes if p.returncode), 0)

@@ -17,8 +17,8 @@ import torch.distributed as dist
 from torch.distributed import PrefixStore  # type: ignore[attr-defined]
 
 from deepret.distributed.launch import by_srun, die_with_starter, read_slurm, started
-from deepret.distributed.ranks import rank, world
-from deepret.errors import UserError
+from deepret.distributed.ranks import machines, rank, world
+from deepret.errors import AGAIN, UserError
 
 T = TypeVar("T")
 
@@ -28,8 +28,13 @@ MEETING = 600.0
 """Seconds that processes wait for each other to start; the variable DEEPRET_MEETING_SECONDS sets others."""
 MOMENT = 5.0
 """Seconds in which the others meet a mistake that all of them meet."""
+LONGER = 40.0
+"""Seconds in which the first process, which may have W&B's last figures to send, makes room where all were asked to."""
 
-GONE = ("connection closed by peer", "connection reset by peer", "broken pipe", "socket closed")
+GONE = (
+    *("connection closed by peer", "connection reset by peer", "broken pipe", "socket closed"),
+    *("connection closed by remote peer", "remote process exited"),
+)
 """What gloo and NCCL say where a connection has ended."""
 
 _store: Any = None
@@ -50,7 +55,10 @@ def join() -> None:
     die_with_starter()
     if by_srun():
         read_slurm()
-    seconds = float(os.environ.get("DEEPRET_MEETING_SECONDS", MEETING))
+    try:
+        seconds = float(os.environ.get("DEEPRET_MEETING_SECONDS", MEETING))
+    except ValueError as error:
+        raise UserError(f"DEEPRET_MEETING_SECONDS: {error}; give a number of seconds.") from None
     _store, number, count = _meet(seconds)
     _try_network(seconds, number, count)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
@@ -118,7 +126,7 @@ def give_up(code: int) -> NoReturn:
     with contextlib.suppress(RuntimeError):
         if _store is None:  # they have not met
             os._exit(code)
-        until = time.monotonic() + MOMENT
+        until = time.monotonic() + (LONGER if code == AGAIN and rank() > 0 else MOMENT)
         arrived = _store.add("gave up", 1)
         while arrived < world() and time.monotonic() < until:
             time.sleep(0.02)
@@ -142,8 +150,8 @@ def speaks() -> bool:
         return not started() or os.environ.get("LOCAL_RANK", "0") == "0"
     try:
         return bool(_store.add("told", 1) == 1)
-    except RuntimeError:  # the store is gone with the first process, which kept it
-        return os.environ["RANK"] == "1"
+    except RuntimeError:  # the store is gone with the first process, which kept it, and perhaps with its machine
+        return os.environ["RANK"] in ("1", os.environ.get("LOCAL_WORLD_SIZE"))
 
 
 def told() -> bool:
@@ -232,11 +240,10 @@ def lightning(trainer: dict[str, Any], *, alone: bool = False) -> dict[str, Any]
         trainer = {**trainer, "accelerator": "cuda" if torch.cuda.is_available() else "cpu"}
     if world() == 1 or alone:
         return {**trainer, "devices": 1, "num_nodes": 1, "strategy": "auto"}
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", world()))
     strategy = trainer.get("strategy", "auto")
     return {
         **trainer,
-        "devices": here,
-        "num_nodes": world() // here,
+        "devices": world() // machines(),
+        "num_nodes": machines(),
         "strategy": "ddp" if strategy == "auto" else strategy,
     }

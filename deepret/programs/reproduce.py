@@ -1,4 +1,4 @@
-"""``deepret reproduce``: trains a finished run again and compares."""
+"""``deepret reproduce``: trains a finished run again and compares, or compares two."""
 
 from __future__ import annotations
 
@@ -23,18 +23,21 @@ SPEED = ("images/s", "memory GB")
 """Logged figures that are of the machine, not of the training."""
 
 
-def run_of(words: list[str]) -> Run:
-    """The finished run that the command line names.
+def runs_of(words: list[str]) -> list[Run]:
+    """The finished runs that the command line names: one to train again, or two to compare.
 
     Raises:
-        UserError: no run, one that is not finished, or another word.
+        UserError: no run, one that is not finished, or other words.
     """
-    if len(words) != 1:
-        raise UserError("reproduce takes one word, a run's folder: deepret reproduce outputs/RUN.")
-    run = Run.open(words[0], "reproduce ")
-    if not (run.folder / "result.json").is_file():
-        raise UserError(f"{run.folder}: this run is not finished: go on with resume={run.folder} first.")
-    return run
+    if len(words) not in (1, 2):
+        raise UserError(
+            "reproduce takes a run's folder, deepret reproduce outputs/RUN, or two, which it compares as they are."
+        )
+    runs = [Run.open(word, "reproduce ") for word in words]
+    for run in runs:
+        if not (run.folder / "result.json").is_file():
+            raise UserError(f"{run.folder}: this run is not finished: go on with resume={run.folder} first.")
+    return runs
 
 
 def processes_wanted(run: Run) -> int:
@@ -43,8 +46,7 @@ def processes_wanted(run: Run) -> int:
     Raises:
         UserError: it had another number than have been started, or several machines, or more GPUs than there are.
     """
-    count, trainer = processes_of(run), run.config["trainer"]
-    nodes = int(trainer.get("num_nodes", 1))
+    (count, nodes), trainer = begun_by(run), run.config["trainer"]
     command = f"torchrun --nnodes={nodes} --nproc_per_node={count // nodes} -m deepret reproduce {run.folder}"
     if started() or by_torchrun():
         if world() != count:
@@ -52,28 +54,25 @@ def processes_wanted(run: Run) -> int:
         return 1
     if nodes > 1:
         raise UserError(f"{run.folder} was trained on {nodes} machines: start it on as many, {command} on each.")
-    return wanted({**trainer, "devices": count})
+    return wanted({**trainer, "devices": count, "num_nodes": 1})
 
 
-def processes_of(run: Run) -> int:
-    """How many processes began a run."""
-    return int(run.state["made_with"][0]["processes"])
+def begun_by(run: Run) -> tuple[int, int]:
+    """How many processes began a run, on how many machines."""
+    start = run.state["made_with"][0]
+    return int(start["processes"]), int(start["machines"])
 
 
-def reproduce(words: list[str]) -> bool:
+def reproduce(before: Run) -> bool:
     """Trains a run again with its whole configuration, beside it, and tells what is the same.
 
     Args:
-        words: the run's folder.
-
-    Raises:
-        UserError: no such run, or one that is not finished.
+        before: finished.
     """
-    before = run_of(words)
-    trainer = before.config["trainer"]
-    devices = processes_of(before) // int(trainer.get("num_nodes", 1))
-    config = {**before.config, "resume": None, "output": str(before.folder.parent)}
-    result = train(OmegaConf.create({**config, "trainer": {**trainer, "devices": devices}}), [])
+    count, nodes = begun_by(before)
+    trainer = {**before.config["trainer"], "devices": count // nodes, "num_nodes": nodes}
+    config = {**before.config, "resume": None, "output": str(before.folder.parent), "trainer": trainer}
+    result = train(OmegaConf.create(config), [])
     return first(lambda: verdict(before, Run.open(result["run"])))
 
 

@@ -14,7 +14,7 @@ from torch import nn
 
 from deepret import __version__
 from deepret.errors import UserError
-from deepret.files import write_whole
+from deepret.files import ROOM, write_whole
 
 FORMAT = 2
 """Grows when older code could not read what newer code writes."""
@@ -25,21 +25,27 @@ def header(config: dict[str, Any], stage: str, score: float | None) -> dict[str,
     return {"format": FORMAT, "version": __version__, "config": config, "stage": stage, "score": score}
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def remedy(run: Path) -> str:
+    """How a disk that takes no more is mended: once something is learned, the run goes on."""
+    learned = any(run.glob("?-*/*"))
+    return f"the last good state is kept: mend this, then go on with resume={run}." if learned else ROOM
+
+
+def write_bytes(path: Path, data: bytes | memoryview) -> None:
     """Writes a file of a run, whole or not at all.
 
     Raises:
         UserError: the disk is full or the folder cannot be written; what stood there still stands.
     """
     run = path.parent.parent if path.suffix == ".ckpt" else path.parent
-    write_whole(path, data, f"the last good state is kept: mend this, then go on with resume={run}.")
+    write_whole(path, data, remedy(run))
 
 
 def save(checkpoint: dict[str, Any], path: Path) -> None:
     """Writes a checkpoint atomically."""
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, buffer.getbuffer())
 
 
 def save_network(network: nn.Module, about: dict[str, Any], path: Path) -> None:

@@ -49,9 +49,9 @@ def hold(folder: Path) -> None:
                 f"{folder} is still training ({holder}): wait for it, stop it, or start another run without resume."
             ) from None
         return  # a file system without locks
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-    file.flush()
+    with suppress(OSError):  # a full disk: it is held, but does not say by whom
+        os.ftruncate(file.fileno(), 0)
+        os.write(file.fileno(), f"process {os.getpid()} on {socket.gethostname()}\n".encode())
     _held[folder] = file
 
 

@@ -20,12 +20,14 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from deepret.errors import UserError
 from deepret.files import why
-from deepret.runs.checkpoint import write_bytes
+from deepret.runs.checkpoint import remedy, write_bytes
 
 MEETING = 30.0
 """Seconds that a run waits for W&B to answer at its beginning."""
 PATIENCE = 120.0
 """Seconds that a run waits for W&B to take its last figures."""
+HURRY = 20.0
+"""Seconds where others, or a scheduler, wait for the run."""
 STEP = "trainer/global_step"
 """What W&B draws figures over, by Lightning's name for it."""
 COLUMNS = ("stage", "epoch", "step", "name", "value")
@@ -85,8 +87,7 @@ class CSVLog(Logger):
                 csv.writer(file).writerows(rows)
         except OSError as error:
             raise UserError(
-                f"{self.path}: figures could not be written: {why(error)}; the last good state is kept: mend this, "
-                f"then go on with resume={self.path.parent}."
+                f"{self.path}: figures could not be written: {why(error)}; {remedy(self.path.parent)}"
             ) from error
 
 
@@ -136,8 +137,9 @@ class Logs:
     """Makes the loggers of a run.
 
     An offline run of W&B cannot be gone on with: of two files with one name, the later one to be sent takes the place
-    of the first. So a run that was cut off writes its figures again from ``metrics.csv``, into one file that holds all.
-    An online one goes on where W&B has it, and shows the steps that are done again twice, with the same values.
+    of the first. So a run that was cut off writes its figures again from ``metrics.csv``, into one file that holds all,
+    or to W&B where it is online now. One that was online goes on where W&B has it, and shows the steps that are done
+    again twice, with the same values.
 
     Where W&B cannot be reached, or refuses the key, an online run becomes an offline one, and where it fails later it
     is left out from there on: each is said once, and no training ends for it.
@@ -165,7 +167,8 @@ class Logs:
         self.tags = list(tags)
         self.models = models
         self._run: Any = None
-        self._past: Path | None = None
+        self._parts: list[Path] = []
+        self._again = False
         self._figures = Path("metrics.csv")
 
     @rank_zero_only
@@ -194,12 +197,13 @@ class Logs:
     def _open(self, folder: Path, config: dict[str, Any], run_id: str) -> None:
         import wandb
 
-        earlier = list(folder.glob(f"wandb/offline-run-*-{run_id}"))
+        name = os.environ.get("WANDB_RUN_ID", run_id)  # an agent of W&B's has named it
+        self._parts = list(folder.glob(f"wandb/offline-run-*-{name}"))
         settings = wandb.Settings(silent=True, console="off", init_timeout=MEETING, mode=self.mode)
         wandb.setup(settings)
         self._run = wandb.init(
             name=folder.name,
-            id=os.environ.get("WANDB_RUN_ID", run_id),  # an agent of W&B's has named it
+            id=name,
             dir=str(folder),
             project=self.project,
             group=self.group,
@@ -210,11 +214,7 @@ class Logs:
         )
         self._run.define_metric(STEP)
         self._run.define_metric("*", step_metric=STEP, step_sync=True)
-        if self.mode == "offline":
-            self._past = self._figures
-            for part in earlier:
-                if part.resolve() != Path(self._run.dir).resolve().parent:
-                    shutil.rmtree(part)
+        self._again = self.mode == "offline" or bool(self._parts)
 
     def attempt(self, task: Callable[[Any], object]) -> None:
         """Does something with the W&B run, where there is one; leaves W&B out from here on where it fails."""
@@ -236,26 +236,37 @@ class Logs:
 
     def _write_again(self, run: Any) -> None:
         """Writes what the run has logged before it was cut off, once what is done again is out of the CSV file."""
-        past, self._past = self._past, None
-        if past is None:
+        if not self._again:
             return
-        for stage, logged in groupby(read_csv(past), itemgetter("stage")):
+        self._again = False
+        for stage, logged in groupby(read_csv(self._figures), itemgetter("stage")):
             logger = WandbFigures(lambda task: task(run), stage)
             for (epoch, step), rows in groupby(logged, itemgetter("epoch", "step")):
                 figures = {row["name"]: float(row["value"]) for row in rows}
                 logger.log_metrics({**figures, "epoch": int(epoch)}, int(step))
+        for part in self._parts:
+            if part.resolve() != Path(run.dir).resolve().parent:
+                shutil.rmtree(part)
 
     def picture(self, name: str, path: Path) -> None:
         """Sends a picture."""
-        import wandb
 
-        self.attempt(lambda run: run.log({name: wandb.Image(str(path))}))
+        def send(run: Any) -> None:
+            import wandb
+
+            run.log({name: wandb.Image(str(path))})
+
+        self.attempt(send)
 
     def results(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Sends a table of the results, a row for each network."""
-        import wandb
 
-        self.attempt(lambda run: run.log({"results": wandb.Table(columns=list(columns), data=[list(r) for r in rows])}))
+        def send(run: Any) -> None:
+            import wandb
+
+            run.log({"results": wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+
+        self.attempt(send)
 
     def model(self, checkpoint: Path, photographs: Path, about: Mapping[str, Any]) -> None:
         """Sends the network that came out, and the list of the photographs that it learned from, as artifacts.
@@ -287,21 +298,29 @@ class Logs:
         self.attempt(self._write_again)
         self.attempt(lambda run: run.summary.update(dict(values)))
 
-    def close(self) -> None:
-        """Ends the W&B run, so that another one of the same process starts its own; does not wait for long."""
+    def close(self, *, hurried: bool = False) -> None:
+        """Ends the W&B run, so that another one of the same process starts its own; does not wait for long.
+
+        Args:
+            hurried: whether others wait for this process, or a scheduler does.
+        """
         if self._run is None:
             return
+        patience = HURRY if hurried else PATIENCE
+        left = threading.Event()
 
         def finish(run: Any) -> None:
             run.finish()
-            _part()
+            if not left.is_set():  # W&B is another run's by then
+                _part()
 
         ending = threading.Thread(target=self.attempt, args=(finish,), daemon=True)
         ending.start()
-        ending.join(PATIENCE)
+        ending.join(patience)
         if ending.is_alive():
+            left.set()
             warnings.warn(
-                f"W&B has not taken everything within {PATIENCE:g} s: wandb sync sends what is in "
+                f"W&B has not taken everything within {patience:g} s: wandb sync sends what is in "
                 f"{self._figures.parent / 'wandb'}.",
                 stacklevel=1,
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from deepret import __version__
-from deepret.distributed.ranks import world
+from deepret.distributed.ranks import machines, world
 
 PACKAGES = ("torch", "torchvision", "timm", "pytorch-lightning", "opencv-contrib-python-headless", "pillow", "numpy")
 """Packages whose versions can change a figure."""
@@ -33,6 +33,7 @@ def made_with() -> dict[str, str]:
         "gpu": gpu,
         "threads": str(torch.get_num_threads()),
         "processes": str(world()),
+        "machines": str(machines()),
     }
 
 

@@ -6,10 +6,12 @@ import datetime
 import hashlib
 import json
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]
 
 from deepret.distributed.ranks import rank
 from deepret.errors import UserError
@@ -71,9 +73,13 @@ class Run:
         state: dict[str, Any] = {"format": FORMAT, "status": "running", "digest": mark, "made_with": [], "stages": {}}
         run = cls(folder, config, state)
         run.fresh = True
-        run.hold()
-        write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
-        run.save()
+        try:
+            run.hold()
+            write_bytes(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(config)).encode())
+            run.save()
+        except UserError:
+            run.discard()
+            raise
         return run
 
     @classmethod
@@ -91,10 +97,11 @@ class Run:
         for folder in (start, *start.parents[:2]):
             if (folder / "run.json").is_file() and (folder / "config.yaml").is_file():
                 try:
-                    state = json.loads((folder / "run.json").read_text())
+                    state = _read_state(folder)
                     config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-                except (ValueError, OSError) as error:
-                    raise UserError(f"{asked}{path}: {folder / 'run.json'} cannot be read ({error}).") from None
+                except (ValueError, OSError, YAMLError) as error:
+                    said = " ".join(str(error).split())
+                    raise UserError(f"{asked}{path}: run.json or config.yaml there cannot be read ({said}).") from None
                 if state.get("format") != FORMAT:
                     raise UserError(
                         f"{asked}{path}: its format is {state.get('format')}, and this deepret goes on with format "
@@ -109,13 +116,10 @@ class Run:
     def of(cls, output: str, mark: str) -> list[Run]:
         """The runs of one digest under an output folder, the newest first."""
         found = []
-        for state in sorted(Path(output).expanduser().glob("*/run.json"), reverse=True):
-            try:
-                run = cls.open(state.parent)
-            except UserError:  # not one that could be gone on with
-                continue
-            if run.state.get("digest") == mark:
-                found.append(run)
+        for path in sorted(Path(output).expanduser().glob("*/run.json"), reverse=True):
+            with suppress(UserError, ValueError, OSError):  # not one that could be gone on with
+                if _read_state(path.parent).get("digest") == mark:
+                    found.append(cls.open(path.parent))
         return found
 
     @property
@@ -138,8 +142,10 @@ class Run:
                 run.hold()
             except UserError as error:
                 busy = busy or str(error)
-            else:
+                continue
+            if run.state.get("status") != "finished":
                 return run
+            run.let_go()
         raise UserError(
             busy
             or f"resume=last: no unfinished run of this configuration lies under output={output}: start one without "
@@ -149,12 +155,14 @@ class Run:
     def hold(self) -> None:
         """Keeps other programs out of the run until ``let_go`` or the end of this process.
 
-        What one that was killed had begun to write is cleared away.
+        What one that was killed had begun to write is cleared away, and what one has kept until now is read.
 
         Raises:
             UserError: another program trains in it.
         """
         hold(self.folder)
+        with suppress(ValueError, OSError):  # nothing was kept yet
+            self.state = _read_state(self.folder)
         for begun in self.folder.rglob(PARTS):
             begun.unlink(missing_ok=True)
 
@@ -163,11 +171,15 @@ class Run:
         now, starts = made_with(), self.state["made_with"]
         if starts[-1:] != [now]:
             starts.append(now)
+        self.state["status"] = "running"
         self.save()
 
     def discard(self) -> None:
-        """Removes a folder that this program has made if nothing has been learned in it yet."""
-        if self.fresh and not any(self.folder.glob("?-*/*")):
+        """Removes a folder that this program has made if nothing has been learned in it yet.
+
+        Of several processes the first one does.
+        """
+        if self.fresh and rank() == 0 and not any(self.folder.glob("?-*/*")):
             self.let_go()
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -194,6 +206,13 @@ class Run:
         """Writes ``run.json``, whole or not at all; of several processes the first one does."""
         if rank() == 0:
             write_bytes(self.folder / "run.json", json.dumps(self.state, indent=2).encode())
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    state = json.loads((folder / "run.json").read_text())
+    if not isinstance(state, dict):
+        raise ValueError("run.json holds no state")
+    return state
 
 
 def digest(config: dict[str, Any]) -> str:

@@ -8,10 +8,7 @@ import threading
 from types import FrameType
 from typing import Any
 
-from deepret.errors import Preempted
-
-SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGTERM") if hasattr(signal, name))
-"""What schedulers send before they end a job: SLURM the one that ``--signal`` names, then SIGTERM."""
+from deepret.errors import ASKING, Preempted
 
 
 class Preemption:
@@ -36,10 +33,14 @@ class Preemption:
         return self
 
     def listen(self) -> dict[int, Any]:
-        """Hears the signals, whoever heard them before, which is given: Lightning puts itself before others."""
+        """Hears the signals, whoever heard them before, which is given: Lightning puts itself before others.
+
+        What is not to be heard, as SIGHUP under nohup, is not.
+        """
         if threading.current_thread() is not threading.main_thread():
             return {}
-        return {number: signal.signal(number, self._hear) for number in SIGNALS}
+        heard = [number for number in ASKING if signal.getsignal(number) != signal.SIG_IGN]
+        return {number: signal.signal(number, self._hear) for number in heard}
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():

@@ -255,8 +255,9 @@ class Training:
         trainer.precision_plugin.convert_module(module)  # Lightning does so after it has loaded, and rounded, the state
         try:
             trainer.fit(module, loader, ckpt_path=str(state) if state.is_file() else None)
-            if profile is not None and profile.steps and rank() == 0:
-                print(profile.tell(folder.name, self.run.folder / "profile.csv"), flush=True)
+            if profile is not None and rank() == 0:
+                table = profile.tell(folder.name, self.run.folder / "profile.csv") if profile.steps else ""
+                print(table or f"{folder.name}: nothing is timed of one step alone, the first", flush=True)
         except SystemExit:
             if trainer.interrupted:
                 raise KeyboardInterrupt from None

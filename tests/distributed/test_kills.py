@@ -77,6 +77,7 @@ def test_one_that_is_killed_ends_all_and_they_go_on(tmp_path: Path, cache: Path,
         assert all_gone(found)
         assert process.returncode == 128 + signal.SIGKILL, err
         assert err.count("go on with resume=") == 1, err
+        assert "asked for it" not in err, err
         assert "Traceback" not in err, err
         read_whole(output)
         process = start(output, cache, *TWO, *STAGES, "resume=last")

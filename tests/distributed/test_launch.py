@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from deepret.distributed.launch import by_srun, read_slurm, started, wanted
+from deepret.distributed import launch as launching
+from deepret.distributed.launch import by_srun, launch, read_slurm, started, wanted
 from deepret.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,6 +50,7 @@ def nobody_has_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"devices": 8, "accelerator": "cpu"}, 8),
         ({"devices": "abc"}, 1),
         ({"devices": 0}, 1),
+        ({"num_nodes": "two"}, 1),
     ],
 )
 def test_as_many_processes_as_devices(monkeypatch: pytest.MonkeyPatch, settings: dict, count: int) -> None:
@@ -103,6 +107,10 @@ def test_reads_what_srun_says(monkeypatch: pytest.MonkeyPatch) -> None:
             "LOCAL_WORLD_SIZE": "2",
             "MASTER_ADDR": "node07",
         }
+        slurm.setenv("SLURM_STEP_TASKS_PER_NODE", "3,1")
+        with pytest.raises(UserError, match="4 tasks on 2 machines"):
+            read_slurm()
+        slurm.setenv("SLURM_STEP_TASKS_PER_NODE", "2(x2)")
         slurm.setenv("SLURM_STEP_NUM_NODES", "3")
         with pytest.raises(UserError, match="4 tasks on 3 machines"):
             read_slurm()
@@ -161,3 +169,69 @@ def test_gives_the_code_of_the_process_that_failed(tmp_path: Path) -> None:
     assert ended.returncode == 2
     assert ended.stderr.count("error: loss.margin='x'") == 1
     assert len(ended.stderr.splitlines()) == 1
+
+
+class Started:
+    """A process that ends with a code, by itself or at a signal."""
+
+    def __init__(self, code: int | None = None) -> None:
+        self.returncode = code
+        self.heard: list[int] = []
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        self.heard.append(number)
+        self.returncode = -number if self.returncode is None else self.returncode
+
+
+def starting(monkeypatch: pytest.MonkeyPatch, *processes: Started, also: Callable[[], None] = lambda: None) -> None:
+    """Starts these instead of others; does something else when the first one starts."""
+    left = list(processes)
+
+    def start(*_: object, **__: object) -> Started:
+        if len(left) == len(processes):
+            also()
+        return left.pop(0)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    monkeypatch.setattr(launching, "GRACE", 0.1)
+
+
+def test_a_signal_while_processes_start_reaches_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = [Started(), Started()]
+    starting(monkeypatch, *processes, also=lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert launch("train", [], 2) == 75
+    assert [process.heard for process in processes] == [[signal.SIGTERM]] * 2
+
+
+def test_a_signal_that_this_process_ignores_is_not_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = [Started(), Started(2)]
+    starting(monkeypatch, *processes, also=lambda: os.kill(os.getpid(), signal.SIGHUP))
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert launch("train", [], 2) == 2
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert processes[0].heard == [signal.SIGTERM]  # the other one has failed
+
+
+@pytest.mark.parametrize(("program", "how"), [("train", "go on with resume=auto"), ("reproduce", "Start it again.")])
+def test_one_that_was_killed_is_told_before_the_others_are_ended(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], program: str, how: str
+) -> None:
+    said: list[str] = []
+
+    class Works(Started):
+        """Alone, while the others wait: it hears of nothing."""
+
+        def send_signal(self, number: int) -> None:
+            said.append(capsys.readouterr().err)
+            super().send_signal(number)
+
+    starting(monkeypatch, Works(), Started(-signal.SIGKILL))
+    assert launch(program, [], 2) == 128 + signal.SIGKILL
+    assert said[0].startswith("error: process 1 was ended by SIGKILL.")
+    assert how in said[0]
+    assert capsys.readouterr().err == ""

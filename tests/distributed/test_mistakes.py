@@ -64,7 +64,16 @@ def process_group(number: int) -> list[str]:
 
 
 @pytest.mark.slow
-def test_processes_with_other_words_are_told(tmp_path: Path, cache: Path) -> None:
+@pytest.mark.parametrize(
+    ("program", "setting", "words"),
+    [
+        ("train.py", "loss.margin", FAST),
+        pytest.param("eval.py", "input.size", ("debug=fast", "accelerator=cpu"), marks=pytest.mark.proof),
+    ],
+)
+def test_processes_with_other_words_are_told(
+    tmp_path: Path, cache: Path, program: str, setting: str, words: tuple[str, ...]
+) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]
@@ -72,12 +81,12 @@ def test_processes_with_other_words_are_told(tmp_path: Path, cache: Path) -> Non
     shared |= {"MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo", "PYTHONPATH": str(ROOT)}
     processes = []
     for rank in ("0", "1"):
-        words = [*FAST, f"loss.margin=0.{rank}1", f"output={tmp_path / 'outputs'}", f"cache={cache}"]
+        more = [f"{setting}=6{rank}", f"output={tmp_path / 'outputs'}", f"cache={cache}"]
         own = {**os.environ, **shared, "RANK": rank, "LOCAL_RANK": rank}
-        command = [sys.executable, str(ROOT / "train.py"), *words]
+        command = [sys.executable, str(ROOT / program), *words, *more]
         processes.append(subprocess.Popen(command, cwd=tmp_path, env=own, stderr=subprocess.PIPE, text=True))
     said = "".join(process.communicate(timeout=120)[1] for process in processes)
-    assert "process 1 was started with loss.margin=0.11, and the first one with loss.margin=0.01" in told(said)
+    assert f"process 1 was started with {setting}=61, and the first one with {setting}=60" in told(said)
     assert [process.returncode for process in processes] == [2, 2]
     assert not (tmp_path / "outputs").exists()
 

@@ -65,6 +65,11 @@ CASES: dict[str, Case] = {
     "unknown option": ("train", lambda t: ["loss=tripelt"], ["loss=tripelt", "triplet"]),
     "unknown value": ("train", lambda t: ["loss.reduction=most"], ["loss.reduction='most'", "'active'"]),
     "margin no number": ("train", lambda t: ["loss.margin=wide"], ["loss.margin='wide'", "number"]),
+    "two profilers": (
+        "train",
+        lambda t: ["profile=true", "+trainer.profiler=simple"],
+        ["trainer.profiler", "profile=true brings its own"],
+    ),
     "unknown flag": ("train", lambda t: ["--fast"], ["--fast", "key=value"]),
     "no data folder": (
         "train",

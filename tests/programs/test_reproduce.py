@@ -36,7 +36,7 @@ def test_a_run_is_trained_again_and_compared(program, monkeypatch: pytest.Monkey
     name = next(iter(checkpoint["state_dict"]))
     checkpoint["state_dict"][name] = checkpoint["state_dict"][name] + 1
     torch.save(checkpoint, path)
-    ended = program("reproduce", trained["run"])
+    ended = program("reproduce", trained["run"], ended.json["again"])  # what is there already
     assert ended.code == 1
     assert ended.json["same"] is False
     assert any(line.split()[:2] == ["torch", "1.0"] for line in ended.out.splitlines())
@@ -59,7 +59,7 @@ def test_a_run_of_two_processes_is_trained_again_by_two(tmp_path: Path, cache: P
 
 
 @pytest.mark.parametrize(
-    ("nodes", "made", "here", "told"),
+    ("machines", "made", "here", "told"),
     [
         (1, 4, 2, "trained by 4 processes, and here are 2: take torchrun --nnodes=1 --nproc_per_node=4"),
         (2, 4, 4, None),
@@ -67,10 +67,11 @@ def test_a_run_of_two_processes_is_trained_again_by_two(tmp_path: Path, cache: P
     ],
 )
 def test_as_many_processes_as_it_had(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nodes: int, made: int, here: int, told: str | None
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machines: int, made: int, here: int, told: str | None
 ) -> None:
-    state = {"made_with": [{"processes": str(made)}, {"processes": "1"}]}
-    run = Run(tmp_path, {"trainer": {"accelerator": "cpu", "num_nodes": nodes, "devices": "auto"}}, state)
+    begun = {"processes": str(made), "machines": str(machines)}
+    state = {"made_with": [begun, {"processes": "1", "machines": "1"}]}
+    run = Run(tmp_path, {"trainer": {"accelerator": "cpu", "devices": "auto"}}, state)
     if here > 1:
         monkeypatch.setenv("TORCHELASTIC_RUN_ID", "x")
         monkeypatch.setattr("deepret.programs.reproduce.world", lambda: here)
@@ -82,7 +83,7 @@ def test_as_many_processes_as_it_had(
 
 
 def test_one_machine_starts_what_the_run_began_with(tmp_path: Path) -> None:
-    state = {"made_with": [{"processes": "2"}, {"processes": "1"}]}
+    state = {"made_with": [{"processes": "2", "machines": "1"}, {"processes": "1", "machines": "1"}]}
     assert processes_wanted(Run(tmp_path, {"trainer": {"accelerator": "cpu", "devices": 1}}, state)) == 2
 
 
@@ -96,7 +97,7 @@ def test_later_starts_are_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "told"),
-    [([], "takes one word"), (["a", "b"], "takes one word"), (["nowhere"], "there is no run")],
+    [([], "takes a run's folder"), (["a", "b", "c"], "takes a run's folder"), (["nowhere"], "there is no run")],
 )
 def test_what_is_no_run_is_told(program, words: list[str], told: str) -> None:
     ended = program("reproduce", *words)

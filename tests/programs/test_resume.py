@@ -131,8 +131,9 @@ def test_a_machine_that_would_choose_another_precision_goes_on_with_the_run(
     begun.let_go()
     monkeypatch.setattr("deepret.programs.shared.choose_precision", lambda *_: "32-true")
     for how in ("last", "auto"):
-        again = train_program.open_run(compose("train", [*words, f"resume={how}"]), words)
+        again = train_program.open_run(compose("train", [*words, f"resume={how}", f"logger.project={how}"]), words)
         again.let_go()
+        assert again.config["logger"]["project"] == how
         assert again.folder == begun.folder
         assert again.config["trainer"]["precision"] == "bf16-mixed"
     other = train_program.open_run(compose("train", [*words, "resume=auto", "trainer.precision=32-true"]), words)

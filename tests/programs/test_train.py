@@ -279,3 +279,14 @@ def test_a_margin_that_is_met_everywhere_ends_a_stage_and_not_the_run(program, m
     assert calls["mine"] == 3  # twice in the first stage, once in the last
     assert ended.out.count("no triplet with a loss: the stage ends") == 2
     assert ended.out.count("val mAP") == 2 + 1  # before the first step of each, and after the only epoch
+
+
+def test_a_full_gpu_is_told_with_what_takes_less_of_it(program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of …")
+
+    monkeypatch.setattr("deepret.programs.train.trained", full)
+    ended = program("train", *FAST)
+    assert ended.code == 2
+    assert "memory is full (CUDA out of memory): take batch.microbatch=1" in ended.err
+    assert not list(Path("outputs").iterdir())

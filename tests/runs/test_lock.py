@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deepret.errors import UserError
+from deepret.runs.checkpoint import write_bytes
 from deepret.runs.lock import hold, let_go
 from deepret.runs.run import Run
 
@@ -62,3 +63,37 @@ def test_the_last_run_is_one_that_nobody_trains_in(tmp_path: Path) -> None:
     process.communicate()
     for run in (older, newer):
         run.let_go()
+
+
+def test_what_another_program_has_finished_is_not_gone_on_with(tmp_path: Path) -> None:
+    run = Run.start({"output": str(tmp_path), "name": "x"}, "mark")
+    before = Run.open(run.folder)
+    run.state["status"] = "finished"
+    run.save()
+    run.let_go()
+    before.hold()
+    assert before.state["status"] == "finished"
+    before.let_go()
+
+
+def test_a_run_that_cannot_be_read_is_in_nobodys_way(tmp_path: Path) -> None:
+    config = {"output": str(tmp_path), "name": "x"}
+    whole, broken, empty = (Run.start(config, "mark") for _ in range(3))
+    (broken.folder / "config.yaml").write_text("a: [")
+    (empty.folder / "run.json").write_text("[]")
+    assert [run.folder for run in Run.of(str(tmp_path), "mark")] == [whole.folder]
+    for run in (broken, empty):
+        with pytest.raises(UserError, match=r"run.json or config.yaml there cannot be read"):
+            Run.open(run.folder)
+    for run in (whole, broken, empty):
+        run.let_go()
+
+
+def test_a_full_disk_says_to_go_on_once_something_is_learned(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").mkdir()  # what cannot be replaced
+    with pytest.raises(UserError, match="make room there"):
+        write_bytes(tmp_path / "metrics.csv", b"")
+    (tmp_path / "1-ranking").mkdir()
+    (tmp_path / "1-ranking" / "state.ckpt").write_bytes(b"")
+    with pytest.raises(UserError, match=f"the last good state is kept: .* go on with resume={tmp_path}"):
+        write_bytes(tmp_path / "metrics.csv", b"")

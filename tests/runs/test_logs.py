@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import warnings
 from collections import Counter
@@ -132,3 +133,45 @@ def test_a_run_does_not_wait_for_wandb_for_ever(tmp_path: Path, monkeypatch: pyt
     with pytest.warns(UserWarning, match="has not taken everything"):
         logs.close()
     assert time.perf_counter() - begin < 5
+
+
+class Sent:
+    """An online run of W&B's."""
+
+    def __init__(self, folder: Path) -> None:
+        self.dir = str(folder / "wandb" / "run-1" / "files")
+        self.rows: list[dict[str, Any]] = []
+
+    def log(self, row: dict[str, Any]) -> None:
+        self.rows.append(row)
+
+    def define_metric(self, *_: object, **__: object) -> None:
+        pass
+
+    def finish(self) -> None:
+        pass
+
+
+@pytest.mark.slow
+def test_a_run_that_began_offline_brings_its_figures_when_it_goes_on_online(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained(tmp_path, range(2), 10.0, cut=True)
+    run = Sent(tmp_path)
+    monkeypatch.setattr("wandb.init", lambda **_: run)
+    logs = Logs(wandb="online")
+    logs.open(tmp_path, {"seed": 0}, "one")
+    logs.loggers(tmp_path, "1-ranking", (2, 4))
+    assert [row["1-ranking/loss"] for row in run.rows] == [10, 11, 12, 13]
+    assert not list(tmp_path.glob("wandb/offline-run-*"))  # which would take its place
+    logs.close()
+
+
+def test_a_wandb_that_does_not_work_is_asked_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    logs = Logs()
+    with pytest.warns(UserWarning, match="W&B is left out"):
+        logs.open(tmp_path, {}, "one")
+    logs.picture("a", tmp_path / "a.png")
+    logs.results(["a"], [[1]])
+    logs.close()
