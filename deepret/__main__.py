@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -146,7 +147,8 @@ def _end(message: str, code: int) -> NoReturn:
     """Ends the program with one message, of several processes too."""
     several = _several()
     if message and (several is None or several.speaks()):
-        print(message, file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            print(message, file=sys.stderr)
     if several is not None:
         several.give_up(code)
     sys.exit(code)

@@ -27,6 +27,8 @@ AGAIN = 75
 """Exit code of a run that was asked to make room and can be gone on with, as sysexits.h has it."""
 
 
+HANG_UP = getattr(signal, "SIGHUP", None)
+"""What the programs of a terminal hear when it closes."""
 ASKING = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals that ask a run to make room: SLURM's, which ``--signal`` names, every scheduler's, a closed terminal's."""
 

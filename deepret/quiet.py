@@ -1,10 +1,20 @@
-"""What libraries say that a user can do nothing about."""
+"""What nobody is to read: remarks of libraries, and what is said to a terminal that is gone."""
 
 from __future__ import annotations
 
 import logging
 import os
+import stat
 import warnings
+
+
+def hung_up() -> None:
+    """Has what is said go nowhere where the terminal is gone, instead of ending the program."""
+    for place in (1, 2):
+        if stat.S_ISCHR(os.fstat(place).st_mode) and not os.isatty(place):
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, place)
+            os.close(nowhere)
 
 
 def quiet() -> None:

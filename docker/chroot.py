@@ -63,14 +63,14 @@ class Image:
     def lent(self, paths: list[str]) -> Iterator[None]:
         """Lends the Debian folders of this machine, to be read alone, and copies of files, and takes them back."""
         mounted: list[Path] = []
-        copied: list[Path] = []
+        before: dict[Path, bytes | None] = {}
         try:
             for path in [*KERNEL, *paths]:
                 target = self.root / path.lstrip("/")
                 target.parent.mkdir(parents=True, exist_ok=True)
                 if not Path(path).is_dir():
+                    before[target] = target.read_bytes() if target.exists() else None
                     shutil.copy(path, target)
-                    copied.append(target)
                     continue
                 target.mkdir(exist_ok=True)
                 subprocess.run(["mount", "--bind", path, str(target)], check=True)
@@ -82,8 +82,8 @@ class Image:
         finally:
             for target in reversed(mounted):
                 subprocess.run(["umount", "--lazy", str(target)])
-            for target in copied:
-                target.unlink(missing_ok=True)
+            for target, content in before.items():
+                target.unlink() if content is None else target.write_bytes(content)
 
     def shell(self, command: str) -> None:
         """Runs a line in the folder, as the user, that the steps before have set."""

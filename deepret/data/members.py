@@ -24,6 +24,10 @@ INDEX = ".index.npz"
 """What a tar file's index is called after it; it lies beside the tar, where that can be written."""
 
 
+FORMAT = 2
+"""Of the index; one of another is made again."""
+
+
 class Stat(NamedTuple):
     """Bytes of a file or a member, and when it, or its tar, was changed, in nanoseconds."""
 
@@ -163,7 +167,7 @@ def _place(tar: Path, name: str) -> tuple[int, int]:
 
 @lru_cache(maxsize=65536)
 def _index(tar: Path, size: int, changed: int) -> Index:
-    kept, now = tar.with_name(tar.name + INDEX), np.array([size, changed])
+    kept, now = tar.with_name(tar.name + INDEX), np.array([FORMAT, size, changed])
     try:
         with np.load(kept, allow_pickle=False) as found:
             if np.array_equal(found["of"], now):
@@ -204,9 +208,11 @@ def _listed(tar: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     if links:
         places = {name: (offset, size) for name, (_, offset, size) in zip(names, rows, strict=True)}
         for name, target in links.items():
-            for _ in links:  # a link may name another one
-                target = links.get(target, target)
-            if target in places:
+            through = {name}
+            while target not in places and target in links and target not in through:  # a link may name another one
+                through.add(target)
+                target = links[target]
+            if target in places and name not in places:
                 names.append(name)
                 rows.append((_key(name), *places[target]))
     table: npt.NDArray[Any] = np.array(rows, dtype=np.int64).reshape(-1, 3)

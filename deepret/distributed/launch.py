@@ -19,7 +19,8 @@ from typing import Any
 import torch
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
-from deepret.errors import AGAIN, ASKING, UserError
+from deepret.errors import AGAIN, ASKING, HANG_UP, UserError
+from deepret.quiet import hung_up
 
 ALL = ("auto", -1, "-1")
 """Lightning's names for every device of a machine."""
@@ -159,7 +160,9 @@ def launch(program: str, words: list[str], count: int) -> int:
     }
     if sys.platform == "linux":
         shared.setdefault("GLOO_SOCKET_IFNAME", "lo")
-    again = f"{KEPT} resume=auto" if program == "train" else "Start it again."
+    resume = next((word for word in reversed(words) if word.startswith("resume=")), "")
+    resume = resume if resume.partition("=")[2] not in ("", "null", "last") else "resume=auto"
+    again = f"{KEPT} {resume}" if program == "train" else "Start it again."
     started: list[subprocess.Popen[bytes]] = []
     with _passing_on(started) as heard:
 
@@ -189,6 +192,8 @@ def _passing_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]
     heard: list[int] = []
 
     def pass_on(number: int, _: FrameType | None) -> None:
+        if number == HANG_UP:
+            hung_up()
         heard.append(number)
         _send(processes, number)
 

@@ -28,7 +28,7 @@ MEETING = 600.0
 """Seconds that processes wait for each other to start; the variable DEEPRET_MEETING_SECONDS sets others."""
 MOMENT = 5.0
 """Seconds in which the others meet a mistake that all of them meet."""
-LONGER = 40.0
+LONGER = 20.0
 """Seconds in which the first process, which may have W&B's last figures to send, makes room where all were asked to."""
 
 GONE = (

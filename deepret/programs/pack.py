@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import tarfile
@@ -16,7 +17,8 @@ from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError
-from deepret.files import replacing, write_whole
+from deepret.files import PARTS, replacing, write_whole
+from deepret.runs.lock import LOCK, hold, let_go
 
 BEGUN = ".begun"
 """A file beside tars that are not all there yet: what is packed."""
@@ -41,13 +43,21 @@ def pack(root: str, out: str, images: PositiveInt = 10_000, seed: NonNegativeInt
     """
     target = Path(out).expanduser()
     mark = target / BEGUN
+    if target.resolve().is_relative_to(Path(root).expanduser().resolve()):
+        raise UserError(f"out={out}: that is in {root}, of which it would become a part; name a folder elsewhere.")
     if target.exists() and not mark.is_file() and (not target.is_dir() or any(target.iterdir())):
         raise UserError(f"out={out}: there is something already; name a folder that is empty.")
     catalogue = Photographs(root).load()
-    what = f"{catalogue.digest()} {images} {seed}"
-    if mark.is_file() and mark.read_text() != what:
+    what = hashlib.sha256(f"{images} {seed} {_listed(catalogue, catalogue.paths)}".encode(errors="surrogateescape"))
+    if mark.is_file() and mark.read_text() != what.hexdigest():
         raise UserError(f"out={out}: other photographs have begun to be packed there; name a folder that is empty.")
-    write_whole(mark, what.encode())
+    write_whole(mark, what.hexdigest().encode())
+    try:
+        hold(target)
+    except UserError:
+        raise UserError(f"out={out}: another program packs there; wait for it, or stop it.") from None
+    for begun in target.glob(PARTS):
+        begun.unlink()
     order = np.random.default_rng(seed).permutation(len(catalogue))
     digits = max(6, len(str(len(catalogue))))
     paths = [""] * len(catalogue)
@@ -67,6 +77,8 @@ def pack(root: str, out: str, images: PositiveInt = 10_000, seed: NonNegativeInt
                     bar.update()
     write_whole(target / "images.csv", _listed(catalogue, paths).encode("utf-8", "surrogateescape"))
     mark.unlink()
+    let_go(target)
+    (target / LOCK).unlink(missing_ok=True)
     tars = len(range(0, len(catalogue), images))
     return {"images": len(catalogue), "tars": tars, "out": str(target)}
 
@@ -85,7 +97,9 @@ def _add(tar: tarfile.TarFile, key: str, catalogue: Catalogue, row: int) -> None
     try:
         content = members.content(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror or error}); mend it, then pack again.") from None
+        raise UserError(
+            f"{path}: cannot be read ({error.strerror or error}); mend it, then give the same command again."
+        ) from None
     about = {"path": catalogue.paths[row], "label": catalogue.labels[row], "split": catalogue.splits[row]}
     _write(tar, f"{key}{_ending(catalogue, row)}", content)
     _write(tar, f"{key}.cls", catalogue.labels[row].encode("utf-8", "surrogateescape"))

@@ -18,6 +18,9 @@ try:
 except ImportError:  # not on Windows, where two programs can go on with the same run at once
     fcntl = None  # type: ignore[assignment]
 
+LOCK = ".lock"
+"""What is held in a folder."""
+
 _held: dict[Path, IO[str]] = {}
 
 
@@ -32,7 +35,7 @@ def hold(folder: Path) -> None:
     folder = folder.resolve()
     let_go(folder)
     try:
-        file = (folder / ".lock").open("a+")
+        file = (folder / LOCK).open("a+")
     except OSError as error:
         raise UserError(f"{folder}: nothing can be written there: {why(error)}.") from None
     if fcntl is None:

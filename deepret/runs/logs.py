@@ -26,7 +26,7 @@ MEETING = 30.0
 """Seconds that a run waits for W&B to answer at its beginning."""
 PATIENCE = 120.0
 """Seconds that a run waits for W&B to take its last figures."""
-HURRY = 20.0
+HURRY = 8.0
 """Seconds where others, or a scheduler, wait for the run."""
 STEP = "trainer/global_step"
 """What W&B draws figures over, by Lightning's name for it."""

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 import json
 import shutil
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -117,9 +118,13 @@ class Run:
         """The runs of one digest under an output folder, the newest first."""
         found = []
         for path in sorted(Path(output).expanduser().glob("*/run.json"), reverse=True):
-            with suppress(UserError, ValueError, OSError):  # not one that could be gone on with
-                if _read_state(path.parent).get("digest") == mark:
+            with suppress(ValueError, OSError):
+                if _read_state(path.parent).get("digest") != mark:
+                    continue
+                try:
                     found.append(cls.open(path.parent))
+                except UserError as error:
+                    warnings.warn(f"left as it is: {error}", stacklevel=1)
         return found
 
     @property

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
+import sys
 from typing import Any, cast
 
 import torch
@@ -25,9 +27,11 @@ def check_backend(backend: str | None) -> None:
     known = torch.compiler.list_backends(exclude_tags=())
     if backend is not None and backend not in known:
         raise UserError(f"compile={backend}: torch has no such backend; {closest(backend, known)}")
-    compilers = [name for name in (os.environ.get("CXX"), "g++", "clang++") if name]
-    if backend == "inductor" and not any(map(shutil.which, compilers)):
-        raise UserError("compile=inductor: it needs a C++ compiler, which this machine lacks; install g++.")
+    compiler = shlex.split(os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++"))[0]
+    if backend == "inductor" and shutil.which(compiler) is None:
+        raise UserError(
+            f"compile=inductor: it needs the C++ compiler {compiler}; install it, or have CXX name another."
+        )
 
 
 def compile_training(backbone: nn.Module, backend: str) -> None:

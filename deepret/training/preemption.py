@@ -8,7 +8,8 @@ import threading
 from types import FrameType
 from typing import Any
 
-from deepret.errors import ASKING, Preempted
+from deepret.errors import ASKING, HANG_UP, Preempted
+from deepret.quiet import hung_up
 
 
 class Preemption:
@@ -49,6 +50,8 @@ class Preemption:
     def _hear(self, number: int, _: FrameType | None) -> None:
         if os.getpid() != self._process:  # a loader's worker, which ends when the loader does
             return
+        if number == HANG_UP:
+            hung_up()
         first, self.asked = self.asked is None, number
         if first and not self.patient:
             self.end()

@@ -217,9 +217,17 @@ def test_a_signal_that_this_process_ignores_is_not_passed_on(monkeypatch: pytest
     assert processes[0].heard == [signal.SIGTERM]  # the other one has failed
 
 
-@pytest.mark.parametrize(("program", "how"), [("train", "go on with resume=auto"), ("reproduce", "Start it again.")])
+@pytest.mark.parametrize(
+    ("program", "words", "how"),
+    [
+        ("train", [], "go on with resume=auto"),
+        ("train", ["resume=last"], "go on with resume=auto"),
+        ("train", ["resume=outputs/a"], "go on with resume=outputs/a"),
+        ("reproduce", ["outputs/a"], "Start it again."),
+    ],
+)
 def test_one_that_was_killed_is_told_before_the_others_are_ended(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], program: str, how: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], program: str, words: list[str], how: str
 ) -> None:
     said: list[str] = []
 
@@ -231,7 +239,7 @@ def test_one_that_was_killed_is_told_before_the_others_are_ended(
             super().send_signal(number)
 
     starting(monkeypatch, Works(), Started(-signal.SIGKILL))
-    assert launch(program, [], 2) == 128 + signal.SIGKILL
+    assert launch(program, words, 2) == 128 + signal.SIGKILL
     assert said[0].startswith("error: process 1 was ended by SIGKILL.")
     assert how in said[0]
     assert capsys.readouterr().err == ""

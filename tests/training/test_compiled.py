@@ -48,7 +48,9 @@ def test_a_backend_that_torch_has_not_is_named() -> None:
 
 
 def test_inductor_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda name: None)
+    monkeypatch.setattr("shutil.which", lambda name: None if name == "none++" else name)
+    check_backend("inductor")
+    monkeypatch.setenv("CXX", "none++ -O3")
     check_backend("eager")
-    with pytest.raises(UserError, match=r"compile=inductor: it needs a C\+\+ compiler"):
+    with pytest.raises(UserError, match=r"compile=inductor: it needs the C\+\+ compiler none\+\+"):
         check_backend("inductor")
