@@ -146,7 +146,7 @@ def _several() -> Any:
 def _end(message: str, code: int) -> NoReturn:
     """Ends the program with one message, of several processes too."""
     several = _several()
-    if message and (several is None or several.speaks()):
+    if message and (several is None or several.speaks(code)):
         with contextlib.suppress(OSError):  # the terminal may be gone
             print(message, file=sys.stderr)
     if several is not None:

@@ -141,17 +141,21 @@ class _Quiet(io.TextIOWrapper):
         return False
 
 
-def speaks() -> bool:
+def speaks(code: int = 1) -> bool:
     """Whether it is this process that tells the user what went wrong: of several, the one that asks first.
 
-    Of those that have not met, one on each machine.
+    Of those that have not met, one on each machine. Where the first process is gone, which was asked to make room as
+    all were, it has said so.
+
+    Args:
+        code: with which this process ends.
     """
     if _store is None:
         return not started() or os.environ.get("LOCAL_RANK", "0") == "0"
     try:
         return bool(_store.add("told", 1) == 1)
     except RuntimeError:  # the store is gone with the first process, which kept it, and perhaps with its machine
-        return os.environ["RANK"] in ("1", os.environ.get("LOCAL_WORLD_SIZE"))
+        return code != AGAIN and os.environ["RANK"] in ("1", os.environ.get("LOCAL_WORLD_SIZE"))
 
 
 def told() -> bool:
