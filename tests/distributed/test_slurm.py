@@ -38,13 +38,13 @@ def test_tasks_of_srun_are_one_training(tmp_path: Path, cache: Path) -> None:
 
 
 def test_a_job_whose_time_is_over_goes_on_by_itself(tmp_path: Path, cache: Path) -> None:
-    """A minute at a time, of which the signal leaves it about a half; two such pieces in all, or six where it is slow.
+    """Two minutes at a time, of which the signal leaves it a half to one and a half; two such pieces, or six if slow.
 
     SLURM lets two minutes pass before it starts a job again.
     """
-    resources = ["--gpus-per-node=0", "--ntasks-per-node=2", "--cpus-per-task=1", "--time=1", "--signal=USR1@30"]
+    resources = ["--gpus-per-node=0", "--ntasks-per-node=2", "--cpus-per-task=1", "--time=2", "--signal=USR1@30"]
     words = ("sbatch", "--parsable", *resources, f"--output={tmp_path}/job.log", "conf/cluster/train.sbatch")
-    words += (*WORDS, "stages.ranking=12", f"cache={cache}")
+    words += (*WORDS, "stages.ranking=30", f"cache={cache}")
     started = subprocess.run(
         words, cwd=ROOT, env=environment(OUTPUT=str(tmp_path / "outputs")), capture_output=True, text=True, check=True
     )
