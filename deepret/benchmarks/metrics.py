@@ -1,20 +1,11 @@
-"""What rankings are worth: average precision and recall, from the exact ranks of the positives.
-
-No ranking is ever sorted: the rank of a positive is the number of images that beat it, counted a block of queries at a
-time. An image beats another with a higher score, or with the same score and a lower position in the database.
-"""
+"""What rankings are worth, from the ranks of the positives: average precision in the field's editions, and shares."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from tqdm import tqdm
-
-from deepret.search.exact import LOWEST, order_keys, split_keys
 
 
 @dataclass(frozen=True)
@@ -38,10 +29,13 @@ class Ranks:
         starts = listed.cumsum(0) - listed
         return torch.arange(len(self.rank)) - starts[self.query]
 
+    def total(self, values: Tensor) -> Tensor:
+        """(Q,) float64, each query's sum of values (P,)."""
+        return torch.zeros(len(self.positives), dtype=torch.float64).index_add_(0, self.query, values.double())
+
     def mean(self, values: Tensor) -> Tensor:
         """(Q,) float64, each query's mean of values (P,), 0 for those not ranked; not a number where it has none."""
-        total = torch.zeros(len(self.positives), dtype=torch.float64).index_add_(0, self.query, values.double())
-        return total / self.positives
+        return self.total(values) / self.positives
 
 
 def average_precision(ranks: Ranks) -> Tensor:
@@ -59,72 +53,67 @@ def average_precision(ranks: Ranks) -> Tensor:
 
 def recall_at(ranks: Ranks, k: int) -> Tensor:
     """(Q,) float64: 1 where any positive is among the first k, else 0; not a number where a query has no positive."""
-    found = torch.zeros(len(ranks.positives), dtype=torch.float64).index_add_(0, ranks.query, (ranks.rank < k).double())
+    found = ranks.total(ranks.rank < k)
     return torch.where(ranks.positives > 0, found.clamp(max=1), torch.nan)
 
 
-def rank(
-    queries: Tensor,
-    database: Tensor,
-    positives: Sequence[Tensor],
-    ignored: Sequence[Tensor] | None = None,
-    *,
-    k: int = 100,
-    pairs: int = 2**23,
-) -> tuple[Ranks, Tensor]:
-    """Ranks the database for every query, without ever holding a table of queries × database.
+def precision_at(ranks: Ranks, k: int) -> Tensor:
+    """(Q,) float64: the share of positives among the first k, where k is the last positive's place at most.
+
+    precision = #{positives among the first k'} / k', k' = min(k, place of the last positive that is ranked), places
+    from 1. Not a number where a query has no positive, 0 where none is ranked.
+
+    Radenović et al., Revisiting Oxford and Paris: Large-scale image retrieval benchmarking, CVPR 2018.
+    """
+    last = torch.zeros(len(ranks.positives), dtype=torch.int64)
+    last = last.scatter_reduce(0, ranks.query, ranks.rank + 1, "amax").clamp(max=k)
+    found = ranks.total(ranks.rank < last[ranks.query]) / last.clamp(min=1)
+    return torch.where(ranks.positives > 0, found, torch.nan)
+
+
+def average_precision_at(ranks: Ranks, k: int) -> Tensor:
+    """(Q,) float64: average precision of the first k: (1/min(m, k)) Σ_{i ≤ k} P(i)·rel(i), of m positives.
+
+    P(i) is the share of positives among the first i. Not a number where a query has no positive.
+
+    Weyand et al., Google Landmarks Dataset v2, CVPR 2020, whose k is 100.
+    """
+    precision = (ranks.before + 1).double() / (ranks.rank + 1)
+    return ranks.total(torch.where(ranks.rank < k, precision, 0.0)) / ranks.positives.clamp(max=k)
+
+
+def average_precision_at_r(ranks: Ranks) -> Tensor:
+    """(Q,) float64, MAP@R's summand: (1/R) Σ_{i ≤ R} P(i)·rel(i), R the number of the query's positives.
+
+    Musgrave et al., A metric learning reality check, ECCV 2020.
+    """
+    precision = (ranks.before + 1).double() / (ranks.rank + 1)
+    return ranks.mean(torch.where(ranks.rank < ranks.positives[ranks.query], precision, 0.0))
+
+
+def r_precision(ranks: Ranks) -> Tensor:
+    """(Q,) float64: the share of positives among the first R, R the number of the query's positives."""
+    return ranks.mean(ranks.rank < ranks.positives[ranks.query])
+
+
+def found_in(ranks: Ranks, k: int) -> Tensor:
+    """(Q,) float64: how many positives are among the first k; UKB's N-S is its mean for k = 4, the query counted.
+
+    Nistér and Stewénius, Scalable recognition with a vocabulary tree, CVPR 2006.
+    """
+    return ranks.total(ranks.rank < k)
+
+
+def global_average_precision(confidence: Tensor, right: Tensor, landmarks: int) -> float:
+    """GAP, or micro average precision: (1/M) Σ_i P(i)·rel(i) over all predictions, the most confident first.
 
     Args:
-        queries: (Q, D) float32.
-        database: (n, D) float32; it may be mapped from a file.
-        positives: Q tables of positions in the database, int64, each position once.
-        ignored: Q tables of positions that are taken out of the ranking (junk, the query itself); none is a positive.
-        k: length of the lists that are given back.
-        pairs: scores held at once; about 28 bytes each.
+        confidence: (n,) of each query's one prediction; equal ones stay in their order.
+        right: (n,) bool, whether the prediction is the query's landmark.
+        landmarks: M, the queries that show a landmark, predicted or not.
 
-    Returns:
-        the positives' ranks, and the first k positions (Q, min(k, n)) int64 of each ranking, ignored ones left out
-        (−1 where there are no more).
+    Weyand et al., Google Landmarks Dataset v2, CVPR 2020.
     """
-    step = max(1, pairs // max(1, len(database)))
-    counts = torch.tensor([len(p) for p in positives], dtype=torch.int64)
-    ranks, lists = [], []
-    bar = tqdm(total=len(queries), unit=" queries", desc="ranking", disable=None, leave=False)
-    for first in range(0, len(queries), step):
-        block = slice(first, first + step)
-        keys = order_keys(queries[block] @ database.T)
-        if ignored is not None:
-            keys[places(ignored[block])] = LOWEST
-        best = keys.topk(min(k, len(database))).values
-        lists.append(torch.where(best == LOWEST, -1, split_keys(best)[1]))
-        ranks.append(_beaten(keys, positives[block], counts[block]))
-        bar.update(len(keys))
-    bar.close()
-    found = Ranks(
-        torch.cat([torch.empty(0, dtype=torch.int64), *ranks]),
-        torch.repeat_interleave(torch.arange(len(queries)), counts),
-        counts,
-    )
-    return found, torch.cat([torch.empty(0, min(k, len(database)), dtype=torch.int64), *lists])
-
-
-def places(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-    """Rows and columns (P,) of a block's positions."""
-    counts = torch.tensor([len(c) for c in columns])
-    return torch.repeat_interleave(torch.arange(len(columns)), counts), torch.cat(list(columns))
-
-
-def _beaten(keys: Tensor, positives: Sequence[Tensor], counts: Tensor) -> Tensor:
-    """Ranks (P,) of a block's positives: each key finds its place among the sorted keys of its query's positives."""
-    widest = int(counts.max())
-    if widest == 0:
-        return torch.empty(0, dtype=torch.int64)
-    columns = pad_sequence(list(positives), batch_first=True)
-    absent = torch.arange(widest) >= counts[:, None]
-    own = keys.gather(1, columns).masked_fill_(absent, torch.iinfo(torch.int64).max).sort(dim=1).values
-    places = torch.searchsorted(own, keys, right=True)  # how many of the positives a key reaches
-    counted = torch.zeros(len(keys), widest + 1, dtype=torch.int64)
-    counted.scatter_add_(1, places, torch.ones(1, 1, dtype=torch.int64).expand_as(places))
-    reached = counted.flip(1).cumsum(1)  # at i: keys that reach at least widest − i of the positives
-    ranks = reached[:, :widest] - 1
-    return ranks[~absent.flip(1)]
+    hits = right[torch.argsort(confidence, descending=True, stable=True)].double()
+    precision = hits.cumsum(0) / torch.arange(1, len(hits) + 1)
+    return float((precision * hits).sum() / landmarks) if landmarks else float("nan")

@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from deepret.benchmarks.metrics import average_precision, rank, recall_at
+from deepret.benchmarks.metrics import average_precision, recall_at
 from deepret.benchmarks.searched import Index, searched
+from deepret.benchmarks.standing import stand
 from deepret.data.photo import Photo
 
 Describe = Callable[[Sequence[Photo]], Tensor]
 """Photographs → codes (n, D) float32, in their order."""
+LISTED = 100
+"""Length of the rankings that are kept."""
 
 
 @dataclass
@@ -70,10 +74,12 @@ def score(
         counts: more counts, printed after the number of queries and of images.
         index: an empty one to search with; none compares every query with every image, exactly.
     """
+    matter = positives if ignored is None else [torch.cat(pair) for pair in zip(positives, ignored, strict=True)]
     if index is None:
-        ranks, ranking = rank(queries[1], database[1], positives, ignored)
+        standing = stand(queries[1], database[1], matter, k=LISTED)
     else:
-        ranks, ranking = searched(index, queries[1], database[1], positives, ignored)
+        standing = searched(index, queries[1], database[1], matter, k=LISTED)
+    ranks = standing.ranks(positives, ignored)
     ap = average_precision(ranks)
     metrics = {"mAP": float(ap.mean()), **{f"recall@{k}": float(recall_at(ranks, k).mean()) for k in recalls}}
     return Result(
@@ -82,7 +88,7 @@ def score(
         counts={"queries": len(queries[0]), "database": len(database[0]), **(counts or {})},
         queries=queries[0],
         database=database[0],
-        ranking=ranking,
+        ranking=standing.first(LISTED, ignored),
         relevant=[set(p.tolist()) for p in positives],
         ap=ap,
     )

@@ -1,4 +1,4 @@
-"""Ranks as an index finds them, for benchmarks that are searched by another index than the exact one."""
+"""Where images stand as an index finds them, for benchmarks that are searched by another than the exact one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from deepret.benchmarks.metrics import Ranks, places
+from deepret.benchmarks.standing import ABSENT, Standing, flat
 
 
 class Index(Protocol):
@@ -23,52 +23,35 @@ class Index(Protocol):
 
 
 def searched(
-    index: Index,
-    queries: Tensor,
-    database: Tensor,
-    positives: Sequence[Tensor],
-    ignored: Sequence[Tensor] | None = None,
-    *,
-    k: int = 100,
-    pairs: int = 2**22,
-) -> tuple[Ranks, Tensor]:
-    """Ranks the whole database for every query by an index, as ``metrics.rank`` does without one.
+    index: Index, queries: Tensor, database: Tensor, matter: Sequence[Tensor], *, k: int = 100, pairs: int = 2**22
+) -> Standing:
+    """Ranks the whole database for every query by an index, as ``stand`` does without one.
 
     Args:
         index: an empty one.
         queries: (Q, D) float32.
         database: (n, D) float32.
-        positives: Q tables of positions in the database, int64, each position once.
-        ignored: Q tables of positions that are taken out of the ranking; none is a positive.
-        k: length of the lists that are given back.
+        matter: Q tables of the positions whose ranks are wanted, int64, each once.
+        k: length of the lists, beside what is ignored later.
         pairs: ids held at once.
-
-    Returns:
-        the ranks of the positives that the index finds, and the first k positions (Q, min(k, n)) int64 of each ranking,
-        ignored ones left out (−1 where there are no more).
     """
     index.add(database)
-    count = len(database)
-    step = max(1, pairs // max(1, count))
-    counts = torch.tensor([len(p) for p in positives], dtype=torch.int64)
-    ranks, of, lists = [torch.empty(0, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)], []
+    n = len(database)
+    width = min(n, k + max((len(m) for m in matter), default=0))
+    step = max(1, pairs // max(1, n))
+    lists, ranks = [torch.empty(0, width, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
     bar = tqdm(total=len(queries), unit=" queries", desc="searching", disable=None, leave=False)
-    for first in range(0, len(queries), step):
-        block = slice(first, first + step)
-        ids = index.search(queries[block], count)[1].cpu()
-        skipped = torch.zeros(len(ids), count, dtype=torch.bool)
-        if ignored is not None:
-            skipped[places(ignored[block])] = True
-        kept = (ids >= 0) & ~skipped.gather(1, ids.clamp(min=0))
-        order = kept.byte().argsort(dim=1, descending=True, stable=True)  # what is left out goes to the end
-        ordered = torch.where(kept, ids, -1).gather(1, order)
-        lists.append(ordered[:, : min(k, count)])
-        wanted = torch.zeros(len(ids), count, dtype=torch.bool)
-        wanted[places(positives[block])] = True
-        row, rank = (wanted.gather(1, ordered.clamp(min=0)) & (ordered >= 0)).nonzero(as_tuple=True)
-        ranks.append(rank)
-        of.append(row + first)
+    for at in range(0, len(queries), step):
+        ids = index.search(queries[at : at + step], n)[1].cpu()
+        found = ids >= 0
+        order = found.byte().argsort(dim=1, descending=True, stable=True)  # what is not found goes to the end
+        ids = torch.where(found, ids, ABSENT).gather(1, order)
+        lists.append(ids[:, :width])
+        rank = torch.full((len(ids), n + 1), ABSENT)
+        rank.scatter_(1, torch.where(ids >= 0, ids, n), torch.arange(ids.shape[1]).expand_as(ids))
+        ranks.append(rank[flat(matter[at : at + step])])
         bar.update(len(ids))
     bar.close()
-    width = min(k, count)
-    return Ranks(torch.cat(ranks), torch.cat(of), counts), torch.cat([torch.empty(0, width, dtype=torch.int64), *lists])
+    query, image = flat(matter)
+    order = torch.argsort(query * n + image)
+    return Standing(len(queries), n, query[order], image[order], torch.cat(ranks)[order], torch.cat(lists))

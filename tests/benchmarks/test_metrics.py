@@ -9,7 +9,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepret.benchmarks.metrics import Ranks, average_precision, rank, recall_at
+from deepret.benchmarks.metrics import (
+    Ranks,
+    average_precision,
+    average_precision_at,
+    average_precision_at_r,
+    found_in,
+    global_average_precision,
+    precision_at,
+    r_precision,
+    recall_at,
+)
 
 
 def slow_average_precision(ranking: list[int], positives: set[int], ignored: set[int]) -> float:
@@ -95,67 +105,60 @@ def test_moving_a_positive_up_never_lowers_average_precision(ranking: list[bool]
     assert 0 < before <= 1
 
 
-@st.composite
-def searches(draw: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor, list[set[int]], list[set[int]], int, int]:
-    """Codes of whole numbers, which tie, with disjoint positives and junk; a length of lists and a size of blocks."""
-    count, asked, seed = draw(st.integers(1, 25)), draw(st.integers(1, 6)), draw(st.integers(0, 10**6))
-    generator = torch.Generator().manual_seed(seed)
-    codes = torch.randint(-1, 2, (asked + count, 3), generator=generator).float()
-    kind = torch.randint(0, 3, (asked, count), generator=generator)
-    positives = [set(torch.nonzero(row == 1).flatten().tolist()) for row in kind]
-    ignored = [set(torch.nonzero(row == 2).flatten().tolist()) for row in kind]
-    return codes[:asked], codes[asked:], positives, ignored, draw(st.integers(1, 30)), draw(st.integers(1, 100))
+def slow_worth(right: list[bool], missed: int, k: int) -> dict[str, float]:
+    """Every figure of one ranking, by walking it."""
+    places = [place for place, hit in enumerate(right, start=1) if hit]
+    count = len(places) + missed
+
+    def precision(place: int) -> float:
+        return sum(right[:place]) / place
+
+    last = min(k, places[-1]) if places else 1
+    return {
+        "precision": sum(right[:last]) / last,
+        "cut": sum(precision(p) for p in places if p <= k) / min(count, k),
+        "at R": sum(precision(p) for p in places if p <= count) / count,
+        "R": sum(right[:count]) / count,
+        "found": sum(right[:k]),
+    }
 
 
-def tables(sets: list[set[int]]) -> list[torch.Tensor]:
-    return [torch.tensor(sorted(s)).long() for s in sets]
+@given(st.lists(st.booleans(), max_size=40), st.integers(0, 5), st.integers(1, 12))
+def test_other_figures_equal_a_walk(right: list[bool], missed: int, k: int) -> None:
+    if not any(right):
+        missed += 1
+    ranks = ranks_of([right, [True]])
+    ranks = Ranks(ranks.rank, ranks.query, ranks.positives + torch.tensor([missed, 0]))
+    found = {
+        "precision": precision_at(ranks, k),
+        "cut": average_precision_at(ranks, k),
+        "at R": average_precision_at_r(ranks),
+        "R": r_precision(ranks),
+        "found": found_in(ranks, k),
+    }
+    assert {name: float(values[0]) for name, values in found.items()} == pytest.approx(slow_worth(right, missed, k))
+    assert all(float(values[1]) == 1 for values in found.values())
 
 
-@given(searches())
-def test_ranks_and_lists_equal_a_full_sort_with_ties_junk_and_any_blocks(search: tuple) -> None:
-    queries, database, positives, ignored, k, pairs = search
-    ranks, lists = rank(queries, database, tables(positives), tables(ignored), k=k, pairs=pairs)
-    aps = average_precision(ranks)
-    assert ranks.positives.tolist() == [len(p) for p in positives]
-    for q, scores in enumerate((queries @ database.T).tolist()):
-        ranking = slow_ranking(scores)
-        cleaned = [i for i in ranking if i not in ignored[q]]
-        assert ranks.rank[ranks.query == q].tolist() == [r for r, i in enumerate(cleaned) if i in positives[q]]
-        assert lists[q].tolist() == (cleaned + [-1] * len(ranking))[: min(k, len(ranking))]
-        if positives[q]:
-            assert float(aps[q]) == pytest.approx(slow_average_precision(ranking, positives[q], ignored[q]), abs=1e-12)
-            wanted = float(any(i in positives[q] for i in cleaned[:k]))
-            assert float(recall_at(ranks, k)[q]) == wanted
+def test_where_nothing_is_right_there_is_no_figure() -> None:
+    ranks = ranks_of([[False], [True]])
+    for values in (precision_at(ranks, 5), average_precision_at(ranks, 5), average_precision_at_r(ranks)):
+        assert math.isnan(values[0])
+        assert float(values[1]) == 1
+    assert math.isnan(r_precision(ranks)[0])
 
 
-@given(searches(), st.integers(0, 10**6))
-def test_junk_never_matters(search: tuple, seed: int) -> None:
-    queries, database, positives, ignored, _, _ = search
-    moved = database.clone()
-    junk = sorted(set.intersection(*ignored))
-    moved[junk] = torch.randn(len(junk), 3, generator=torch.Generator().manual_seed(seed)) * 100
-    before, _ = rank(queries, database, tables(positives), tables(ignored))
-    after, _ = rank(queries, moved, tables(positives), tables(ignored))
-    assert torch.equal(before.rank, after.rank)
+def slow_gap(predictions: list[tuple[float, bool]], landmarks: int) -> float:
+    total, hits = 0.0, 0
+    for place, (_, right) in enumerate(sorted(predictions, key=lambda p: -p[0]), start=1):
+        hits += right
+        total += right * hits / place
+    return total / landmarks
 
 
-def test_ties_go_by_position_in_the_database() -> None:
-    same = torch.ones(4, 2)
-    for positive in range(4):
-        ranks, lists = rank(same[:1], same, [torch.tensor([positive])])
-        assert ranks.rank.tolist() == [positive]
-        assert lists.tolist() == [[0, 1, 2, 3]]
-
-
-def test_real_codes_in_many_blocks_equal_one_block() -> None:
-    generator = torch.Generator().manual_seed(3)
-    database = torch.nn.functional.normalize(torch.randn(500, 16, generator=generator))
-    queries = torch.nn.functional.normalize(torch.randn(40, 16, generator=generator))
-    positives = [torch.randperm(500, generator=generator)[: 1 + q % 7] for q in range(40)]
-    one, _ = rank(queries, database, positives)
-    scores = queries.double() @ database.double().T
-    for q, wanted in enumerate(positives):
-        places = torch.argsort(torch.argsort(scores[q], descending=True))
-        assert one.rank[one.query == q].tolist() == sorted(places[wanted].tolist())
-    many, _ = rank(queries, database, positives, pairs=5000)
-    assert torch.equal(one.rank, many.rank)
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=30), st.integers(0, 4))
+def test_global_average_precision_equals_a_walk(predictions: list[tuple[float, bool]], more: int) -> None:
+    landmarks = sum(right for _, right in predictions) + more
+    confidence, right = (torch.tensor(column) for column in zip(*predictions, strict=True))
+    found = global_average_precision(confidence.double(), right, landmarks)
+    assert math.isnan(found) if landmarks == 0 else found == pytest.approx(slow_gap(predictions, landmarks), abs=1e-12)

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from deepret.benchmarks.metrics import average_precision, rank
+from deepret.benchmarks.metrics import average_precision
 from deepret.benchmarks.result import score
 from deepret.benchmarks.searched import searched
+from deepret.benchmarks.standing import stand
 from deepret.data.photo import Photo
 from deepret.search.exact import ExactIndex
 from deepret.search.faiss_flat import FaissIndex
@@ -45,12 +46,14 @@ def test_an_exact_index_gives_what_is_counted_without_one(
 ) -> None:
     asked, database, positives, ignored = case(seed, queries, count, kinds)
     left_out = ignored if junk else None
-    ranks, lists = rank(asked, database, positives, left_out, k=k)
-    found, shown = searched(ExactIndex(), asked, database, positives, left_out, k=k, pairs=pairs)
+    matter = [torch.cat(pair) for pair in zip(positives, ignored, strict=True)]
+    standing = stand(asked, database, matter, k=k)
+    other = searched(ExactIndex(), asked, database, matter, k=k, pairs=pairs)
+    assert torch.equal(other.lists, standing.lists)
+    ranks, found = (s.ranks(positives, left_out) for s in (standing, other))
     assert torch.equal(found.rank, ranks.rank)
     assert torch.equal(found.query, ranks.query)
     assert torch.equal(found.positives, ranks.positives)
-    assert torch.equal(shown, lists)
 
 
 def test_faiss_gives_the_same() -> None:
@@ -76,8 +79,9 @@ class Forgetful(ExactIndex):
 
 def test_positives_that_an_index_does_not_find_count_as_missed() -> None:
     database = torch.tensor([[4.0], [3.0], [2.0], [1.0]])
-    ranks, lists = searched(Forgetful(), torch.ones(1, 1), database, [torch.tensor([1, 2])])
-    assert lists.tolist() == [[0, 2, -1, -1]]
+    standing = searched(Forgetful(), torch.ones(1, 1), database, [torch.tensor([1, 2])])
+    ranks = standing.ranks([torch.tensor([1, 2])])
+    assert standing.lists.tolist() == [[0, 2, -1, -1]]
     assert ranks.rank.tolist() == [1]
     assert ranks.positives.tolist() == [2]
     assert average_precision(ranks).tolist() == [pytest.approx((0 + 1 / 2) / 2 / 2)]
