@@ -17,6 +17,8 @@ from deepret.data.photo import Photo
 
 Describe = Callable[[Sequence[Photo]], Tensor]
 """Photographs → codes (n, D) float32, in their order."""
+SCORES = ("ns",)
+"""Metrics that are no shares."""
 LISTED = 100
 """Length of the rankings that are kept."""
 
@@ -27,7 +29,7 @@ class Result:
 
     Args:
         benchmark: its name, which says so where the copy is partial.
-        metrics: shares in 0…1: ``mAP``, ``recall@1`` and so on.
+        metrics: shares in 0…1: ``mAP``, ``recall@1`` and so on; ``ns`` is a number of 0…4.
         counts: what was compared and what was left out: ``queries``, ``database`` and so on.
         queries: the photographs that were asked, with their boxes.
         database: the photographs that were ranked.

@@ -7,7 +7,7 @@ images and sixty thousand queries fit into the same memory.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -85,7 +85,7 @@ class Standing:
 
 def stand(
     queries: Tensor,
-    database: Tensor,
+    database: Tensor | Sequence[Tensor],
     matter: Sequence[Tensor],
     *,
     k: int = 100,
@@ -96,15 +96,16 @@ def stand(
 
     Args:
         queries: (Q, D) float32.
-        database: (n, D) float32; it may be mapped from a file.
+        database: (n, D) float32, or several such tables one after the other; they may be mapped from files.
         matter: Q tables of the positions whose ranks are wanted, int64, each once.
         k: length of the lists, beside what is ignored later.
         block: rows of the database that are compared at once.
         pairs: scores held at once; about 40 bytes each.
     """
-    n = len(database)
+    parts = [database] if isinstance(database, Tensor) else list(database)
+    n = sum(map(len, parts))
     width = min(n, k + max((len(m) for m in matter), default=0))
-    starts = range(0, n, max(1, min(block, n)))
+    blocks = list(_blocks(parts, max(1, min(block, n))))
     step = max(1, pairs // max(1, min(block, n)))
     lists, ranks = [torch.empty(0, width, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
     bar = tqdm(total=len(queries), unit=" queries", desc="ranking", disable=None, leave=False)
@@ -113,19 +114,19 @@ def stand(
         own = torch.full(wanted.shape, torch.iinfo(torch.int64).max)
         best = torch.empty(len(asked), 0, dtype=torch.int64)
         kept: list[Tensor] = []
-        for start in starts:
-            keys = order_keys(asked @ database[start : start + block].T, start)
+        for start, codes in blocks:
+            keys = order_keys(asked @ codes.T, start)
             inside = (wanted >= start) & (wanted < start + keys.shape[1])
             own = torch.where(inside, keys.gather(1, (wanted - start).clamp(0, keys.shape[1] - 1)), own)
             best = torch.cat([best, keys.topk(min(width, keys.shape[1])).values], dim=1)
             best = best.topk(min(width, best.shape[1])).values
-            kept = [keys] if len(starts) == 1 else []
+            kept = [keys] if len(blocks) == 1 else []
         lists.append(split_keys(best)[1])
         order = own.argsort(dim=1)
         own = own.gather(1, order)
         reached = torch.zeros(len(asked), own.shape[1] + 1, dtype=torch.int64)
-        for start in starts if own.shape[1] else ():
-            keys = kept[0] if kept else order_keys(asked @ database[start : start + block].T, start)
+        for start, codes in blocks if own.shape[1] else ():
+            keys = kept[0] if kept else order_keys(asked @ codes.T, start)
             places = torch.searchsorted(own, keys, right=True)  # how many of its query's own a key reaches
             reached.scatter_add_(1, places, torch.ones(1, 1, dtype=torch.int64).expand_as(places))
         above = reached.flip(1).cumsum(1).flip(1)[:, 1:] - 1  # at i: keys that reach more than i, but for itself
@@ -136,6 +137,15 @@ def stand(
     query, image = flat(matter)
     order = torch.argsort(query * n + image)
     return Standing(len(queries), n, query[order], image[order], torch.cat(ranks)[order], torch.cat(lists))
+
+
+def _blocks(parts: Sequence[Tensor], block: int) -> Iterator[tuple[int, Tensor]]:
+    """Parts of parts, none longer than ``block``, with where they begin."""
+    start = 0
+    for part in parts:
+        for codes in torch.split(part, block):
+            yield start, codes
+            start += len(codes)
 
 
 def flat(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

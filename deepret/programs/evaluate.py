@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from deepret import config as configuration
 from deepret.benchmarks.result import Result
 from deepret.data import check
 from deepret.data.catalogue import Catalogue
+from deepret.data.photo import Photo
 from deepret.distributed.processes import first
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
@@ -41,6 +44,9 @@ from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import reduce_codes
 from deepret.training.fit import fitting_rows
 
+FILES = ("ranking", "descriptors")
+"""A benchmark's settings that name what is to be scored in place of a network."""
+
 
 def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | None = None) -> dict[str, Any]:
     """Scores what is configured and gives the figures that the last line prints.
@@ -65,6 +71,10 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         agree_on(cfg, checkpoint=path and hashlib.sha256(path.read_bytes()).hexdigest())
     config = prepare(cfg, "eval")
     threads(config)
+    scored_file = next((config["benchmark"][key] for key in FILES if config["benchmark"].get(key)), None)
+    if scored_file is not None:
+        result = build(config["benchmark"], index=index_of(config)).evaluate(no_network)
+        return tell(Path(scored_file).name, result, {"checkpoint": None}, start)
     device = device_of(config)
     if found is None and getattr(locate(config["regions"]["_target_"]), "trained", False):
         raise UserError(
@@ -84,15 +94,33 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     with within_memory("a smaller extract_batch"):
         result = scored(network, config, catalogue, device)
     name = "untrained" if found is None else str(found["deepret"].get("stage", "trained"))
-    print(results_table({name: result}), flush=True)
-    values: dict[str, Any] = {**result.summary(), "checkpoint": None if path is None else str(path)}
+    more: dict[str, Any] = {"checkpoint": None if path is None else str(path)}
     if config.get("gallery") and rank() == 0:
         folder = Path(config["output"]).expanduser() / "eval" if path is None else path.parent / "pictures"
-        values["picture"] = str(save_png(gallery(result), folder / "results.png"))
-        print(f"picture: {values['picture']}")
-    values["seconds"] = round(time.perf_counter() - start, 1)
+        more["picture"] = str(save_png(gallery(result), folder / "results.png"))
+    return tell(name, result, more, start)
+
+
+def tell(name: str, result: Result, more: dict[str, Any], start: float) -> dict[str, Any]:
+    """Prints what was scored, as a table and as the last line's JSON, which it gives.
+
+    Args:
+        name: of what was scored.
+        result: what came out.
+        more: what the JSON has besides.
+        start: when the program began, by ``time.perf_counter``.
+    """
+    print(results_table({name: result}), flush=True)
+    if "picture" in more:
+        print(f"picture: {more['picture']}")
+    values = {**result.summary(), **more, "seconds": round(time.perf_counter() - start, 1)}
     last_line(values)
     return values
+
+
+def no_network(photos: Sequence[Photo]) -> Tensor:
+    """Describes nothing: benchmarks that score a file ask for nothing."""
+    raise AssertionError("a benchmark that scores a file has asked for codes")
 
 
 def report_trained_on(catalogue: Catalogue, checkpoint: Path, drawn: bool) -> None:

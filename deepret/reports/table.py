@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from deepret.benchmarks.result import Result
+from deepret.benchmarks.result import SCORES, Result
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -38,9 +38,9 @@ def cell(value: object) -> str:
 def results_columns(results: Mapping[str, Result]) -> tuple[list[str], list[list[object]]]:
     """Header and rows of a table of results: a row for each descriptor, by its name, with the metrics in per cent."""
     metrics = list(dict.fromkeys(name for r in results.values() for name in r.metrics))
-    header = ["", "benchmark", "queries", "images", *(f"{name} %" for name in metrics)]
+    header = ["", "benchmark", "queries", "images", *(name if name in SCORES else f"{name} %" for name in metrics)]
     rows: list[list[object]] = [
-        [label, r.benchmark, r.counts["queries"], r.counts["database"], *(_percent(r.metrics.get(m)) for m in metrics)]
+        [label, r.benchmark, r.counts["queries"], r.counts["database"], *(_shown(r.metrics, m) for m in metrics)]
         for label, r in results.items()
     ]
     return header, rows
@@ -61,5 +61,7 @@ def results_table(results: Mapping[str, Result]) -> str:
     return "\n".join([table(header, rows), *dict.fromkeys(notes)])
 
 
-def _percent(share: float | None) -> float | None:
-    return None if share is None else 100 * share
+def _shown(metrics: Mapping[str, float], name: str) -> float | None:
+    """A share in per cent, a score as it is; None where there is none."""
+    value = metrics.get(name)
+    return value if value is None or name in SCORES else 100 * value

@@ -8,7 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from deepret.benchmarks.oxford5k import Oxford5k, read_ground_truth
+from deepret.benchmarks.ground_truth.text import read_text
+from deepret.benchmarks.oxford5k import Oxford5k
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 
@@ -41,7 +42,7 @@ def write_copy(root: Path, images: Sequence[str] = IMAGES, **changed: str) -> Pa
 
 @pytest.fixture
 def complete(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Oxford5k, "images", len(IMAGES))
+    monkeypatch.setattr(Oxford5k, "count", len(IMAGES))
 
 
 def describe(photos: Sequence[Photo]) -> torch.Tensor:
@@ -79,6 +80,7 @@ def test_scores_positives_without_junk_and_counts_the_own_image_as_the_lists_say
         "missing_queries": 0,
         "missing_positives": 0,
         "missing_junk": 0,
+        "missing_others": 0,
     }
     junk = {IMAGES.index("all_souls_000220"), IMAGES.index("oxford_000317")}
     assert not junk & set(found.ranking[0].tolist())
@@ -95,6 +97,7 @@ def test_a_partial_copy_says_so_and_counts_what_is_missing(tmp_path: Path) -> No
         "missing_queries": 1,
         "missing_positives": 1,
         "missing_junk": 1,
+        "missing_others": 0,
     }
     assert found.ap.tolist() == pytest.approx(
         [(1 + (1 / 2 + 2 / 3) / 2) / 2]
@@ -115,7 +118,7 @@ def test_as_many_images_as_published_are_no_complete_copy_if_a_named_one_is_miss
 
 
 def test_images_beyond_the_published_ones_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Oxford5k, "images", len(IMAGES) - 1)
+    monkeypatch.setattr(Oxford5k, "count", len(IMAGES) - 1)
     assert Oxford5k(str(write_copy(tmp_path))).evaluate(describe).benchmark == "oxford5k (and 1 more)"
 
 
@@ -178,12 +181,13 @@ def test_no_usable_query_is_refused(tmp_path: Path) -> None:
 
 
 def test_reads_the_official_ground_truth(ground_truth: Path) -> None:
-    queries = read_ground_truth(ground_truth / "oxford5k_txt", "oxc1_")
+    queries = read_text(ground_truth / "oxford5k_txt", "oxc1_")
     assert len(queries) == 55
     assert queries[0].name == "all_souls_1"
     assert queries[0].image == "all_souls_000013"
     assert queries[0].box == (136.5, 34.1, 648.5, 955.7)
-    assert [len(names) for names in (queries[0].good, queries[0].ok, queries[0].junk)] == [24, 54, 33]
-    assert all(query.image in query.positives for query in queries)
-    assert sum(len(query.positives) for query in queries) == 2840
-    assert len(set().union(*(query.positives | query.junk for query in queries))) == 845
+    assert [len(names) for names in (queries[0].lists[kind] for kind in ("good", "ok", "junk"))] == [24, 54, 33]
+    positives = [{*query.lists["good"], *query.lists["ok"]} for query in queries]
+    assert all(query.image in right for query, right in zip(queries, positives, strict=True))
+    assert sum(map(len, positives)) == 2840
+    assert len(set().union(*positives, *(query.lists["junk"] for query in queries))) == 845

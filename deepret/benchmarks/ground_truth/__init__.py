@@ -1,0 +1,1 @@
+"""How benchmarks write down what is asked and what is right."""

@@ -1,0 +1,103 @@
+"""Ground truth as the revisited benchmarks publish it: a pickle of names, and of positions in them for each query."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from deepret.benchmarks.truth import Question, Truth
+from deepret.errors import UserError
+
+ALLOWED = (
+    *(("numpy", name) for name in ("ndarray", "dtype")),
+    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
+    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
+)
+"""What a pickle of numbers, names, plain containers and arrays asks for, from numpy before 2 and since."""
+
+
+class _Plain(pickle.Unpickler):
+    """Reads plain containers, numbers, strings and arrays, and runs nothing."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Lets arrays in alone."""
+        if (module, name) == ("_codecs", "encode"):  # of protocol 2, for bytes
+            return lambda text, _: str(text).encode("latin1")
+        if (module, name) == ("__builtin__", "bytes"):  # of protocol 2, for none
+            return lambda: b""
+        if (module, name) not in ALLOWED:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        core = "_core" if hasattr(np, "_core") else "core"
+        return getattr(import_module(module.replace(".core", f".{core}").replace("._core", f".{core}")), name)
+
+
+def read_pickle(path: Path) -> Any:
+    """What a pickle of plain containers, numbers, strings and arrays holds.
+
+    Raises:
+        UserError: it cannot be read, or holds something else, of which nothing is run.
+    """
+    try:
+        with path.open("rb") as file:
+            return _Plain(file, encoding="latin1").load()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    except Exception as error:  # a broken pickle raises anything
+        said = " ".join(str(error).split()) or type(error).__name__
+        raise UserError(f"{path}: no pickle of plain lists and numbers ({said}); take the published file.") from None
+
+
+def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
+    """Reads ``imlist``, ``qimlist`` and ``gnd``, a box and lists of positions for each query.
+
+    Args:
+        path: the pickle.
+        kinds: the lists that each query has.
+
+    Raises:
+        UserError: a file that is something else, positions beyond the names or counted from 1, or a box that is none.
+    """
+    found = read_pickle(path)
+    try:
+        names, queries, truth = ([*map(str, found["imlist"])], [*map(str, found["qimlist"])], list(found["gnd"]))
+        lists = [{kind: np.asarray(entry[kind], dtype=np.int64).ravel() for kind in kinds} for entry in truth]
+        boxes = [tuple(float(side) for side in np.asarray(entry["bbx"]).ravel()) for entry in truth]
+    except (KeyError, TypeError, ValueError) as error:
+        wanted = f"imlist, qimlist and gnd with bbx, {', '.join(kinds)}"
+        raise UserError(f"{path}: it does not hold {wanted} ({type(error).__name__}: {error}).") from None
+    if len(queries) != len(truth):
+        raise UserError(f"{path}: {len(queries)} queries in qimlist, and {len(truth)} entries in gnd.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UserError(f"{path}: imlist has {twice} twice.")
+    _check_positions(path, lists, len(names))
+    questions = []
+    for number, (query, entry, box) in enumerate(zip(queries, lists, boxes, strict=True)):
+        where = f"{path}, query {number} ({query})"
+        if len(box) != 4 or not all(map(math.isfinite, box)) or box[0] >= box[2] or box[1] >= box[3]:
+            raise UserError(f"{where}: bbx {list(box)} is no box x0, y0, x1, y1.")
+        kept = {kind: [names[i] for i in positions] for kind, positions in entry.items()}
+        seen = [name for group in kept.values() for name in group]
+        if len(set(seen)) < len(seen):
+            raise UserError(f"{where}: {next(n for n in seen if seen.count(n) > 1)} stands in its lists twice.")
+        questions.append(Question(query, query, kept, (box[0], box[1], box[2], box[3]), where))
+    return Truth(names, questions, len(names))
+
+
+def _check_positions(path: Path, lists: Sequence[dict[str, np.ndarray[Any, Any]]], count: int) -> None:
+    every = np.concatenate([positions for entry in lists for positions in entry.values()] or [np.zeros(0, np.int64)])
+    if not len(every) or (every.min() >= 0 and every.max() < count):
+        return
+    if every.min() >= 1 and every.max() == count:
+        raise UserError(
+            f"{path}: positions run from 1 to {count:,}, as Matlab counts; in imlist they run from 0 to {count - 1:,}: "
+            f"take the published pickle, or subtract 1."
+        )
+    wrong = int(every[(every < 0) | (every >= count)][0])
+    raise UserError(f"{path}: position {wrong:,} is not in imlist, which has {count:,} names.")

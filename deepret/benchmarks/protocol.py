@@ -1,0 +1,235 @@
+"""What all benchmarks with a ground truth of their own have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
+from deepret.benchmarks.result import LISTED, Describe, Result
+from deepret.benchmarks.searched import Index
+from deepret.benchmarks.sources import Descriptors, Photographs, Rankings, Source, plain, read_rankings
+from deepret.benchmarks.truth import Setting, Truth
+from deepret.data import members
+from deepret.data.folder import images_below
+from deepret.errors import UserError
+
+Lists = Mapping[str, Sequence[Tensor]]
+"""Of each kind of photographs, a table of positions in the database for each query."""
+
+
+class Benchmark(ABC):
+    """Asks a benchmark's queries and says what the answers are worth.
+
+    A query is left out where it is not there itself, or none of its positives is. Equal scores rank by position: the
+    official order of the database, then the names of what was added.
+
+    Args:
+        root: the folder of the published files.
+        ranking: a text file of rankings to score instead of describing photographs: a query a line, its name, then the
+            ranked names, best first, each followed by a score or not.
+        descriptors: codes to score instead, ``NAME.npy`` with the names in ``NAME.txt``, or ``.safetensors``.
+        queries: codes of the queries, where ``descriptors`` are those of the database.
+        distractors: more photographs that are right for no query: a folder of them, or with ``descriptors`` a ``.npy``.
+        index: gives an empty index to search with; none compares everything, exactly.
+    """
+
+    name: ClassVar[str]
+    settings: ClassVar[Mapping[str, Setting]]
+    """What counts, by name; the first one's figures are the benchmark's."""
+    folder: ClassVar[str] = "."
+    """Where the photographs are, below the root."""
+    recalls: ClassVar[Sequence[int]] = (1, 5, 10)
+    """The k of recall@k, beside the official figures."""
+    enlarged: ClassVar[tuple[str, int]] = ("", 0)
+    """The name with all published distractors, and how many there are."""
+
+    def __init__(
+        self,
+        root: str,
+        ranking: str | None = None,
+        descriptors: str | None = None,
+        queries: str | None = None,
+        distractors: str | None = None,
+        index: Callable[[], Index] | None = None,
+    ) -> None:
+        self.root = Path(root).expanduser()
+        self.ranking, self.descriptors, self.queries, self.distractors = map(
+            _path, (ranking, descriptors, queries, distractors)
+        )
+        self.index = index
+
+    @abstractmethod
+    def truth(self) -> Truth:
+        """What is asked and what is right.
+
+        Raises:
+            UserError: files that are missing or cannot be read.
+        """
+
+    def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
+        """Each query's figures (Q,), not a number where it has none; their means are the benchmark's."""
+        recalls = {f"recall@{k}": recall_at(ranks, k) for k in self.recalls}
+        return {"mAP": average_precision(ranks), **recalls}
+
+    def evaluate(self, describe: Describe) -> Result:
+        """Ranks the database for every query and scores the rankings.
+
+        Raises:
+            UserError: files that are missing, ground truth that cannot be read, a box outside its photograph, codes or
+                rankings that do not fit, or no query that is there with a positive.
+        """
+        truth = self.truth()
+        source = self.rankings_from(describe)
+        database = source.database(truth)
+        place = {name: position for position, name in enumerate(database)}
+        main = next(iter(self.settings.values()))
+        lists = [{kind: _positions(q.lists[kind], place) for kind in q.lists} for q in truth.questions]
+        usable = [
+            i
+            for i, question in enumerate(truth.questions)
+            if source.has(question) and any(len(lists[i][kind]) for kind in self._kinds("positives"))
+        ]
+        if not usable:
+            raise UserError(
+                f"benchmark={self.name}: none of the {len(truth.questions):,} queries of its ground truth is there "
+                f"with a positive ({len(database):,} photographs are){self.remedy(self.folder)}"
+            )
+        asked = [truth.questions[i] for i in usable]
+        columns = {kind: [lists[i][kind] for i in usable] for kind in asked[0].lists}
+        standing = source.stand(asked, database, [torch.cat([*row]) for row in zip(*columns.values(), strict=True)])
+        metrics: dict[str, float] = {}
+        for name, setting in self.settings.items():
+            ranks = standing.ranks(_joined(columns, setting.positives), _joined(columns, setting.ignored))
+            for figure, values in self.figures(ranks, name).items():
+                metrics[figure if setting is main else f"{figure} {name}"] = float(values.nanmean())
+            if setting is main:
+                ap = next(iter(self.figures(ranks, name).values()))
+        photos = source.photos(asked, database)
+        missing = self._missing(truth, source, place)
+        return Result(
+            benchmark=self._title(truth, missing, place, standing.database),
+            metrics=metrics,
+            counts={
+                "queries": len(asked),
+                "database": standing.database,
+                "left_out": len(truth.questions) - len(asked),
+                **{f"missing_{kind}": len(names) for kind, names in missing.items()},
+            },
+            queries=photos[0],
+            database=photos[1],
+            ranking=standing.first(LISTED, _joined(columns, main.ignored)),
+            relevant=[set(p.tolist()) for p in _joined(columns, main.positives)],
+            ap=ap,
+        )
+
+    def rankings_from(self, describe: Describe) -> Source:
+        """Where the rankings come from.
+
+        Raises:
+            UserError: files that are missing or cannot be read, or two sources at once.
+        """
+        if self.ranking is not None and self.descriptors is not None:
+            raise UserError("benchmark.ranking and benchmark.descriptors are two sources of rankings: give one.")
+        if self.ranking is not None:
+            return self.read_rankings(self.ranking)
+        if self.descriptors is not None:
+            return Descriptors(self.descriptors, self.queries, self.distractors, self.index)
+        return Photographs(self.files(), describe, self.index)
+
+    def read_rankings(self, path: Path) -> Rankings:
+        """Rankings in a text file."""
+        return read_rankings(path)
+
+    def files(self) -> dict[str, Path]:
+        """The photographs by name: those of the benchmark, and the distractors.
+
+        Raises:
+            UserError: there is no such folder.
+        """
+        folder = self.root / self.folder
+        if not folder.is_dir():
+            raise UserError(f"benchmark.root={self.root}: there is no folder {folder}{self.remedy(self.folder)}")
+        found = {self.name_of(path, folder): path for path in images_below(folder)}
+        return {**found, **{f"distractor {path}": path for path in self._distractors()}}
+
+    def name_of(self, path: Path, folder: Path) -> str:
+        """What the ground truth calls a photograph: its path below the folder, without the ending."""
+        return plain(path.relative_to(folder).as_posix())
+
+    def remedy(self, folder: str) -> str:
+        """What is to be put into a folder below the root, to end a message."""
+        return ": put the published photographs there."
+
+    def _distractors(self) -> list[Path]:
+        """The photographs of a folder, or of a list, whose lines are paths from where it lies."""
+        place = self.distractors
+        if place is None:
+            return []
+        if place.is_dir():
+            return images_below(place)
+        try:
+            found = [place.parent / line.strip() for line in place.read_text("utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(
+                f"benchmark.distractors={place}: neither a folder of photographs nor a list of them ({error})."
+            ) from None
+        missing = [path for path in found if not members.exists(path)]
+        if missing:
+            raise UserError(f"{place}: {len(missing):,} of its {len(found):,} photographs are not there: {missing[0]}")
+        return found
+
+    def _kinds(self, which: str) -> list[str]:
+        """The kinds that are positives, or ignored, in any setting."""
+        return list(dict.fromkeys(kind for s in self.settings.values() for kind in getattr(s, which)))
+
+    def _missing(self, truth: Truth, source: Source, place: Mapping[str, int]) -> dict[str, set[str]]:
+        """The named photographs that are not there, by what they are to any query."""
+        right = self._kinds("positives")
+        junk = [kind for kind in self._kinds("ignored") if kind not in right]
+        positives, ignored = (
+            {name for q in truth.questions for kind in kinds for name in q.lists[kind]} - place.keys()
+            for kinds in (right, junk)
+        )
+        return {
+            "queries": {q.image for q in truth.questions if not source.has(q)},
+            "positives": positives,
+            "junk": ignored - positives,
+            "others": set(truth.database) - place.keys() - positives - ignored,
+        }
+
+    def _title(self, truth: Truth, missing: Mapping[str, set[str]], place: Mapping[str, int], ranked: int) -> str:
+        """The benchmark's name, with what sets this copy apart from the published one."""
+        name, count = self.name, truth.count
+        if self.distractors is not None:
+            name, count = self.enlarged[0] or name, count + self.enlarged[1]
+        lost = set().union(*(names for kind, names in missing.items() if kind != "queries"))
+        if not truth.database:  # which names some photographs alone, those of the queries among them
+            lost |= missing["queries"] - place.keys()
+        there = min(ranked, count - len(lost))
+        asked = {question.image for question in truth.questions}
+        unasked = missing["queries"] - lost
+        left = f", {len(asked - unasked):,} of {len(asked):,} queries" if unasked else ""
+        if there < count or left:
+            return f"{name} (partial: {there:,} of {count:,}{left})"
+        return name if ranked == count else f"{name} (and {ranked - count:,} more)"
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text).expanduser()
+
+
+def _positions(names: Collection[str], place: Mapping[str, int]) -> Tensor:
+    return torch.tensor(sorted(place[name] for name in names if name in place), dtype=torch.int64)
+
+
+def _joined(columns: Lists, kinds: Sequence[str]) -> list[Tensor]:
+    """Of each query the positions of several kinds."""
+    count = len(next(iter(columns.values())))
+    empty = torch.empty(0, dtype=torch.int64)
+    return [torch.cat([empty, *(columns[kind][i] for kind in kinds)]) for i in range(count)]

@@ -1,0 +1,50 @@
+"""What a benchmark's ground truth says: which photographs there are, what is asked of them, and what is right."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from deepret.data.photo import Box
+
+
+@dataclass(frozen=True)
+class Question:
+    """One query.
+
+    Args:
+        name: what files of rankings and descriptors call it.
+        image: the photograph that it is, or is cut from.
+        lists: names of photographs of the database by kind: ``good``, ``junk`` and so on.
+        box: what is asked of the photograph, in pixels; None for all of it.
+        where: the place in the ground truth, for messages.
+    """
+
+    name: str
+    image: str
+    lists: Mapping[str, Collection[str]]
+    box: Box | None = None
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A ground truth.
+
+    Args:
+        database: the names of the photographs that are ranked, in their official order; empty where it names only some.
+        questions: the queries, in their official order.
+        count: how many photographs are ranked.
+    """
+
+    database: Sequence[str]
+    questions: Sequence[Question]
+    count: int
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Which kinds of a query's photographs are right, and which are taken out of its ranking."""
+
+    positives: tuple[str, ...]
+    ignored: tuple[str, ...] = ()

@@ -1,0 +1,194 @@
+"""The revisited benchmarks, and the older ones in their pickles."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from benchmarks.walks import average_precision, precision_at
+
+from deepret.benchmarks.ground_truth.pickled import read_pickle, read_revisited
+from deepret.benchmarks.oxford5k import Oxford5k
+from deepret.benchmarks.protocol import Benchmark
+from deepret.benchmarks.roxford5k import ROxford5k
+from deepret.benchmarks.rparis6k import RParis6k
+from deepret.data.photo import Photo
+from deepret.errors import UserError
+
+
+def undescribed(photos: Sequence[Photo]) -> torch.Tensor:
+    raise AssertionError("files are scored")
+
+
+def write_codes(path: Path, names: Sequence[str], codes: np.ndarray) -> str:
+    np.save(path, codes.astype(np.float32))
+    path.with_suffix(".txt").write_text("\n".join(names) + "\n")
+    return str(path)
+
+
+@pytest.mark.parametrize("kind", [ROxford5k, RParis6k])
+def test_easy_medium_and_hard_equal_a_walk_of_the_official_ground_truth(
+    tmp_path: Path, ground_truth: Path, kind: type[Benchmark]
+) -> None:
+    """Codes of whole numbers, which tie: equal ones rank in the official order."""
+    truth: dict[str, Any] = pickle.loads((ground_truth / f"gnd_{kind.name}.pkl").read_bytes())
+    random = np.random.default_rng(0)
+    codes, queries = random.integers(-3, 4, (len(truth["imlist"]), 6)), random.integers(-3, 4, (70, 6))
+    codes[(codes == 0).all(axis=1)] = 1
+    for question, query in zip(truth["gnd"], queries, strict=True):  # so that what is right is found, more or less
+        codes[question["easy"]] += query // 2
+    codes[(codes == 0).all(axis=1)] = 1
+    files = [
+        write_codes(tmp_path / f"{n}.npy", truth[key], c)
+        for n, key, c in (("a", "imlist", codes), ("b", "qimlist", queries))
+    ]
+    found = kind(str(ground_truth), descriptors=files[0], queries=files[1]).evaluate(undescribed)
+
+    assert found.benchmark == kind.name
+    assert found.counts["queries"] == 70
+    walked: dict[str, list[float]] = {}
+    for question, query in zip(truth["gnd"], queries, strict=True):
+        order = np.argsort(-(codes @ query), kind="stable")
+        for name, right, out in (
+            ("", ("easy", "hard"), ("junk",)),
+            (" easy", ("easy",), ("junk", "hard")),
+            (" hard", ("hard",), ("junk", "easy")),
+        ):
+            positives, ignored = ({i for key in keys for i in question[key]} for keys in (right, out))
+            if positives:
+                walked.setdefault(f"mAP{name}", []).append(average_precision(order, positives, ignored))
+                for k in (1, 5, 10):
+                    walked.setdefault(f"mP@{k}{name}", []).append(precision_at(order, positives, ignored, k))
+    assert found.metrics.keys() == walked.keys()
+    for name, values in walked.items():
+        assert found.metrics[name] == pytest.approx(np.mean(values), abs=1e-12), name
+    assert len(walked["mAP hard"]) == len(walked["mAP"])
+
+
+def test_a_query_without_a_positive_of_a_kind_is_left_out_of_its_mean(tmp_path: Path) -> None:
+    root = miniature(tmp_path, [{"easy": [0], "hard": [], "junk": []}, {"easy": [], "hard": [1], "junk": [0]}])
+    codes = write_codes(
+        tmp_path / "codes.npy", ["a", "b", "c", "q0", "q1"], np.array([[3, 1], [2, 2], [1, 3], [1, 0], [0, 1.0]])
+    )
+    found = ROxford5k(str(root), descriptors=codes).evaluate(undescribed)
+    assert found.metrics["mAP"] == pytest.approx((1 + 1 / 4) / 2)  # b stands second, after c, its junk taken out
+    assert found.metrics["mAP easy"] == 1
+    assert found.metrics["mAP hard"] == pytest.approx(1 / 4)
+    assert found.benchmark == "roxford5k"
+
+
+def miniature(root: Path, truth: list[dict[str, Any]], **changed: Any) -> Path:
+    whole = {"imlist": ["a", "b", "c"], "qimlist": [f"q{i}" for i in range(len(truth))]}
+    whole |= {"gnd": [{"bbx": [0.0, 0.0, 9.0, 9.0], **entry} for entry in truth], **changed}
+    (root / "gnd_roxford5k.pkl").write_bytes(pickle.dumps(whole))
+    return root
+
+
+ENTRY = {"easy": [0], "hard": [1], "junk": []}
+
+
+@pytest.mark.parametrize(
+    ("truth", "changed", "told"),
+    [
+        ([{"easy": [1], "hard": [2, 3], "junk": []}], {}, r"positions run from 1 to 3, as Matlab counts"),
+        ([{"easy": [0], "hard": [7], "junk": []}], {}, r"position 7 is not in imlist, which has 3 names"),
+        ([{"easy": [-1], "hard": [], "junk": []}], {}, r"position -1 is not in imlist"),
+        ([{"easy": [0], "hard": [0], "junk": []}], {}, r"query 0 \(q0\): a stands in its lists twice"),
+        ([{**ENTRY, "bbx": [5, 0, 1, 9]}], {}, r"query 0 \(q0\): bbx .* is no box"),
+        ([{**ENTRY, "bbx": [0, 0, float("nan"), 9]}], {}, r"query 0 \(q0\): bbx .* is no box"),
+        ([ENTRY], {"qimlist": ["q0", "q1"]}, r"2 queries in qimlist, and 1 entries in gnd"),
+        ([ENTRY], {"imlist": ["a", "b", "a"]}, r"imlist has a twice"),
+        ([{"easy": [0], "hard": [1]}], {}, r"does not hold imlist, qimlist and gnd with bbx, easy, hard, junk .*junk"),
+        ([ENTRY], {"gnd": 3}, r"does not hold"),
+    ],
+)
+def test_ground_truth_that_cannot_be_right_is_told(
+    tmp_path: Path, truth: list[dict[str, Any]], changed: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        ROxford5k(str(miniature(tmp_path, truth, **changed))).truth()
+
+
+class Runs:
+    """A pickle of it would make a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Path.touch, (self.path,))
+
+
+def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
+    path, made = tmp_path / "x.pkl", tmp_path / "made"
+    for content in (Runs(made), {"gnd": [Runs(made)]}, np.array([Runs(made)])):
+        path.write_bytes(pickle.dumps(content))
+        with pytest.raises(UserError, match=r"x.pkl: no pickle of plain lists and numbers \(it asks for "):
+            read_pickle(path)
+    path.write_bytes(b"no pickle")
+    with pytest.raises(UserError, match="no pickle of plain lists"):
+        read_pickle(path)
+    with pytest.raises(UserError, match="No such file"):
+        read_pickle(tmp_path / "none.pkl")
+    assert not made.exists()
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+def test_arrays_and_numbers_are_let_in(tmp_path: Path, protocol: int) -> None:
+    held = {"a": np.arange(3), "b": [1, 2.5, "x", None, np.float64(2), np.int64(3)], "c": np.zeros((0, 2))}
+    (tmp_path / "x.pkl").write_bytes(pickle.dumps(held, protocol=protocol))
+    found = read_pickle(tmp_path / "x.pkl")
+    assert found["b"] == held["b"]
+    assert all(np.array_equal(found[key], held[key]) for key in "ac")
+
+
+def test_the_older_ground_truth_is_the_same_in_both_forms(tmp_path: Path, ground_truth: Path) -> None:
+    """But that the pickle has good and ok in one."""
+    for name in ("text", "pickled"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "text" / "groundtruth").symlink_to(ground_truth / "oxford5k_txt")
+    (tmp_path / "pickled" / "gnd_oxford5k.pkl").symlink_to(ground_truth / "gnd_oxford5k.pkl")
+    text, pickled = (Oxford5k(str(tmp_path / name)).truth() for name in ("text", "pickled"))
+    assert len(pickled.database) == pickled.count == text.count == 5063
+    by_image = {question.image: question for question in text.questions}
+    assert len(pickled.questions) == len(by_image) == 55
+    for question in pickled.questions:
+        twin = by_image[question.image]
+        assert set(question.lists["ok"]) == {*twin.lists["good"], *twin.lists["ok"]}
+        assert set(question.lists["junk"]) == twin.lists["junk"]
+        assert question.box == pytest.approx(twin.box)
+
+
+def test_what_is_published_is_named_where_it_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no gnd_roxford5k.pkl in it, .*revisitop"):
+        ROxford5k(str(tmp_path)).evaluate(undescribed)
+    with pytest.raises(UserError, match=r"there is no folder .*jpg. Put the photographs of https"):
+        ROxford5k(str(miniature(tmp_path, [ENTRY]))).evaluate(undescribed)
+
+
+def test_partial_copies_say_what_is_there(tmp_path: Path) -> None:
+    root = miniature(tmp_path, [ENTRY, ENTRY])
+    codes = write_codes(tmp_path / "codes.npy", ["a", "b", "q0"], np.eye(3))
+    found = ROxford5k(str(root), descriptors=codes).evaluate(undescribed)
+    assert found.benchmark == "roxford5k (partial: 2 of 3, 1 of 2 queries)"
+    assert found.counts == {
+        **{"queries": 1, "database": 2, "left_out": 1},
+        **{"missing_queries": 1, "missing_positives": 0, "missing_junk": 0, "missing_others": 1},
+    }
+    more = write_codes(tmp_path / "more.npy", [], np.ones((5, 3)))
+    found = ROxford5k(str(root), descriptors=codes, distractors=more).evaluate(undescribed)
+    assert found.benchmark == "roxford5k+1m (partial: 7 of 1,001,004, 1 of 2 queries)"
+    assert found.counts["database"] == 7
+    assert math.isfinite(found.metrics["mAP"])
+
+
+def test_reads_the_official_revisited_ground_truth(ground_truth: Path) -> None:
+    found = read_revisited(ground_truth / "gnd_roxford5k.pkl", ("easy", "hard", "junk"))
+    assert (found.count, len(found.questions)) == (4993, 70)
+    assert found.questions[0].box == pytest.approx((136.5, 34.1, 648.5, 955.7))
