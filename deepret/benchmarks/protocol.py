@@ -13,8 +13,8 @@ from torch import Tensor
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
 from deepret.benchmarks.result import LISTED, Describe, Result
 from deepret.benchmarks.searched import Index
-from deepret.benchmarks.sources import Descriptors, Photographs, Rankings, Source, plain, read_rankings
-from deepret.benchmarks.truth import Setting, Truth
+from deepret.benchmarks.sources import Descriptors, Photographs, Rankings, Source, read_rankings
+from deepret.benchmarks.truth import Setting, Truth, plain
 from deepret.data import members
 from deepret.data.folder import images_below
 from deepret.errors import UserError

@@ -14,8 +14,7 @@ from torch import Tensor
 from deepret.benchmarks.result import LISTED, Describe
 from deepret.benchmarks.searched import Index, searched
 from deepret.benchmarks.standing import ABSENT, Standing, flat, stand
-from deepret.benchmarks.truth import Question, Truth
-from deepret.data.check import IMAGES
+from deepret.benchmarks.truth import Question, Truth, plain
 from deepret.data.photo import Box, Photo, upright_size
 from deepret.errors import UserError
 
@@ -97,12 +96,6 @@ def within(question: Question, path: Path) -> Box:
             f"pixels: take the images at their original size."
         )
     return max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
-
-
-def plain(name: str) -> str:
-    """A photograph's name without the ending of an image file."""
-    stem, dot, ending = name.rpartition(".")
-    return stem if dot and f".{ending.lower()}" in IMAGES else name
 
 
 class Descriptors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
+from deepret.data.check import IMAGES
 from deepret.data.photo import Box
 
 
@@ -48,3 +49,9 @@ class Setting:
 
     positives: tuple[str, ...]
     ignored: tuple[str, ...] = ()
+
+
+def plain(name: str) -> str:
+    """A photograph's name without the ending of an image file."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if dot and f".{ending.lower()}" in IMAGES else name

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from deepret.benchmarks.truth import Question, Truth
+from deepret.benchmarks.truth import Question, Truth, plain
 from deepret.errors import UserError
 
 ALLOWED = (
@@ -65,7 +65,8 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
     """
     found = read_pickle(path)
     try:
-        names, queries, truth = ([*map(str, found["imlist"])], [*map(str, found["qimlist"])], list(found["gnd"]))
+        names, queries = ([plain(str(name)) for name in found[key]] for key in ("imlist", "qimlist"))
+        truth = list(found["gnd"])
         lists = [{kind: np.asarray(entry[kind], dtype=np.int64).ravel() for kind in kinds} for entry in truth]
         boxes = [tuple(float(side) for side in np.asarray(entry["bbx"]).ravel()) for entry in truth]
     except (KeyError, TypeError, ValueError) as error:

@@ -1,0 +1,97 @@
+"""The protocol of metric learning: each photograph of the test classes asks for the others of its class."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from torch import Tensor
+
+from deepret.benchmarks.metrics import (
+    Ranks,
+    average_precision,
+    average_precision_at_r,
+    r_precision,
+    recall_at,
+)
+from deepret.benchmarks.protocol import Benchmark
+from deepret.benchmarks.truth import Question, Setting, Truth, plain
+from deepret.errors import UserError
+
+
+class Classes(Benchmark):
+    """Leave one out among the photographs of classes that no training has seen."""
+
+    settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("others",), ("itself",))}
+    count: ClassVar[int]
+    """How many test photographs are published."""
+    site: ClassVar[str]
+    """Where they are, and what is to be unpacked."""
+
+    @abstractmethod
+    def labelled(self) -> list[tuple[str, str]]:
+        """Path below ``folder`` and class of each test photograph, in the official order.
+
+        Raises:
+            UserError: a list that is missing or cannot be read.
+        """
+
+    def truth(self) -> Truth:
+        """From the lists of photographs and classes.
+
+        Raises:
+            UserError: a list that is missing or cannot be read, or that names a photograph twice.
+        """
+        members: dict[str, list[str]] = defaultdict(list)
+        rows = [(plain(path), label) for path, label in self.labelled()]
+        for name, label in rows:
+            members[label].append(name)
+        names = [name for name, _ in rows]
+        if len(set(names)) < len(names):
+            seen: set[str] = set()
+            twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+            raise UserError(f"benchmark={self.name}: the lists in {self.root} name {twice} twice.")
+        questions = [
+            Question(name, name, {"others": [n for n in members[label] if n != name], "itself": (name,)})
+            for name, label in rows
+        ]
+        return Truth(names, questions, self.count)
+
+    def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
+        """Average precision, MAP@R, R-precision and recall@k."""
+        return {
+            "mAP": average_precision(ranks),
+            "mAP@R": average_precision_at_r(ranks),
+            "R-precision": r_precision(ranks),
+            **{f"recall@{k}": recall_at(ranks, k) for k in self.recalls},
+        }
+
+    def files(self) -> dict[str, Path]:
+        """The test photographs, and no others of the folder, whose training classes lie beside them."""
+        official = set(self.truth().database)
+        return {n: path for n, path in super().files().items() if n in official or n.startswith("distractor ")}
+
+    def remedy(self, folder: str) -> str:
+        """What is to be unpacked there."""
+        return f". {self.site}"
+
+    def lines(self, name: str) -> list[tuple[int, list[str]]]:
+        """Number and words of each line of a list below the root.
+
+        Raises:
+            UserError: it is missing or cannot be read.
+        """
+        path = self.root / name
+        try:
+            text = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            raise UserError(f"benchmark.root={self.root}: {name} cannot be read ({why}){self.remedy('.')}") from None
+        return [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+    def wrong(self, name: str, number: int, words: Sequence[str], wanted: str) -> UserError:
+        """What says that a line is none."""
+        return UserError(f"{self.root / name}, line {number}: {' '.join(words)!r}; wanted: {wanted}.")
