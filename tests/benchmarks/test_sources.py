@@ -1,0 +1,162 @@
+"""Codes and rankings in files, and what may be wrong with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from benchmarks.walks import average_precision
+from safetensors.torch import save_file
+
+from deepret.benchmarks.holidays import Holidays
+from deepret.benchmarks.sources import Descriptors, read_rankings
+from deepret.benchmarks.ukb import UKB
+from deepret.data.photo import Photo
+from deepret.errors import UserError
+
+NAMES = ["100000", "100001", "100002", "100100", "100101"]
+
+
+def undescribed(photos: Sequence[Photo]) -> torch.Tensor:
+    raise AssertionError("files are scored")
+
+
+@pytest.fixture
+def holidays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(Holidays, "count", len(NAMES))
+    (tmp_path / "holidays_images.dat").write_text("".join(f"{name}.jpg\n" for name in NAMES))
+    return tmp_path
+
+
+def ranked(folder: Path, *lines: str) -> str:
+    path = folder / "ranking.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def codes_of(folder: Path, codes: Sequence[Sequence[float]], names: Sequence[str] = NAMES, ending: str = "npy") -> str:
+    path = folder / f"codes.{ending}"
+    if ending == "npy":
+        np.save(path, np.array(codes, dtype=np.float32))
+        path.with_suffix(".txt").write_text("\n".join(names))
+    else:
+        save_file({"codes": torch.tensor(codes)}, path, {"names": json.dumps(names)})
+    return str(path)
+
+
+def test_a_ranking_in_the_official_format(holidays: Path) -> None:
+    """Places need not be in order, names may have their ending, and what is cut off is not found."""
+    lines = ("100000.jpg 0 100000.jpg 2 100002.jpg 1 100100.jpg", "100100.jpg  0 100101.jpg 1 100100.jpg")
+    found = Holidays(str(holidays), ranking=ranked(holidays, *lines)).evaluate(undescribed)
+    assert found.benchmark == "holidays"
+    assert found.ap.tolist() == pytest.approx([(0 + 1 / 2) / 2 / 2, 1.0])
+    assert found.ranking.tolist() == [[3, 2, -1], [4, -1, -1]]
+
+
+def test_the_official_example_scores_what_its_program_says(tmp_path: Path, ground_truth: Path) -> None:
+    (tmp_path / "holidays_images.dat").write_bytes((ground_truth / "holidays_images.dat").read_bytes())
+    found = Holidays(str(tmp_path), ranking=str(ground_truth / "holidays_example_result.txt")).evaluate(undescribed)
+    assert found.benchmark == "holidays"
+    assert found.counts["queries"] == 500
+    assert found.metrics["mAP"] == pytest.approx(0.68923, abs=5e-6)
+
+
+def test_scores_between_names_are_left_out(tmp_path: Path) -> None:
+    path = Path(ranked(tmp_path, "", "q0 a 0.9 b.jpg 0.5 c -1e-3", "q1.png c a"))
+    assert read_rankings(path).lists == {"q0": ["a", "b", "c"], "q1": ["c", "a"]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (("100000 0 100001 1 100001",), r"ranking.txt, line 1: 100001 is ranked twice"),
+        (("100000 0 100001", "100000 0 100002"), r"line 2: 100000 has a ranking above already"),
+        (("100000 0 100001 1",), r"line 1: wanted pairs of place and name"),
+        (("100000 0 109999",), r"ranking.txt: 100000 ranks 109999, which is not in the database"),
+        (("",), r"there is no ranking in it"),
+    ],
+)
+def test_rankings_that_cannot_be_right_are_told(holidays: Path, lines: tuple[str, ...], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        Holidays(str(holidays), ranking=ranked(holidays, *lines)).evaluate(undescribed)
+
+
+@pytest.mark.parametrize("ending", ["npy", "safetensors"])
+def test_codes_in_files(holidays: Path, ending: str) -> None:
+    random = np.random.default_rng(1).normal(size=(5, 3))
+    path = codes_of(holidays, random.tolist(), [f"{name}.jpg" for name in NAMES], ending)
+    found = Holidays(str(holidays), descriptors=path).evaluate(undescribed)
+    scores = random.astype(np.float32) @ random.astype(np.float32).T
+    for place, query in enumerate((0, 3)):
+        order = [NAMES[i] for i in np.argsort(-scores[query], kind="stable")]
+        group = [n for n in NAMES if n[:4] == NAMES[query][:4] and n != NAMES[query]]
+        assert float(found.ap[place]) == pytest.approx(average_precision(order, group, [NAMES[query]]), abs=1e-12)
+
+
+def test_equal_scores_rank_in_the_official_order(holidays: Path) -> None:
+    """Whatever order the file has: all five are alike, so each query's answers come as the list names them."""
+    for names in (NAMES, NAMES[::-1]):
+        found = Holidays(str(holidays), descriptors=codes_of(holidays, [[1.0]] * 5, names)).evaluate(undescribed)
+        assert found.ranking.tolist() == [[1, 2, 3, 4, -1], [0, 1, 2, 4, -1]]
+        assert found.ap.tolist() == pytest.approx([1, (0 + 1 / 4) / 2])
+
+
+@pytest.mark.parametrize(
+    ("codes", "names", "told"),
+    [
+        ([[1.0, 2]] * 4, NAMES, r"4 codes, and 5 names in .*codes.txt"),
+        ([[1.0, 2]] * 5, [*NAMES[:4], "100000.jpg"], r"codes.txt: 100000 stands there twice, as codes 0 and 4"),
+        ([*[[1.0, 2]] * 4, [0.0, 0]], NAMES, r"code 4 is zero"),
+        ([*[[1.0, 2]] * 4, [np.nan, 0]], NAMES, r"code 4 is not finite"),
+        ([1.0, 2.0], NAMES, r"float32 of shape \(2,\); wanted"),
+    ],
+)
+def test_codes_that_cannot_be_right_are_told(holidays: Path, codes: list, names: list[str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        Holidays(str(holidays), descriptors=codes_of(holidays, codes, names)).evaluate(undescribed)
+
+
+def test_files_that_do_not_fit_are_told(holidays: Path) -> None:
+    path = Path(codes_of(holidays, np.eye(5).tolist()))
+    (holidays / "q").mkdir()
+    other = Path(codes_of(holidays / "q", [[1.0, 2]], ["100000"]))
+    with pytest.raises(UserError, match=r"its codes have 2 dimensions, and those of .* 5"):
+        Descriptors(path, other)
+    for broken, told in (
+        (holidays / "none.npy", "No such file"),
+        (holidays / "x.safetensors", "wanted: a tensor codes"),
+    ):
+        with pytest.raises(UserError, match=told):
+            Descriptors(broken)
+    path.with_suffix(".txt").unlink()
+    with pytest.raises(UserError, match="it names the photographs, a line a code"):
+        Descriptors(path)
+    with pytest.raises(UserError, match="two sources of rankings"):
+        Holidays(str(holidays), ranking="a", descriptors="b").evaluate(undescribed)
+
+
+def test_a_name_that_is_none_of_holidays_is_told(holidays: Path) -> None:
+    (holidays / "holidays_images.dat").write_text("100000.jpg\nholiday.jpg\n")
+    with pytest.raises(UserError, match="holiday is no name of Holidays'"):
+        Holidays(str(holidays)).evaluate(undescribed)
+    (holidays / "holidays_images.dat").unlink()
+    with pytest.raises(UserError, match=r"neither holidays_images.dat nor jpg in it. Unpack jpg1.tar.gz"):
+        Holidays(str(holidays)).evaluate(undescribed)
+
+
+def test_n_s_counts_the_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(UKB, "count", 8)
+    names = [f"ukbench{i:05d}" for i in range(8)]
+    codes = np.eye(2)[[0, 0, 0, 1, 1, 1, 1, 1]] + np.arange(8)[:, None] * 1e-3
+    found = UKB(str(tmp_path), descriptors=codes_of(tmp_path, codes.tolist(), names)).evaluate(undescribed)
+    scores = codes @ codes.T
+    wanted = [sum(i // 4 == q // 4 for i in np.argsort(-scores[q], kind="stable")[:4]) for q in range(8)]
+    assert found.metrics["ns"] == pytest.approx(np.mean(wanted))
+    assert found.metrics["recall@4"] == pytest.approx(np.mean(wanted) / 4)
+    assert found.summary()["ns"] == pytest.approx(np.mean(wanted), abs=1e-5)
+    part = UKB(str(tmp_path), descriptors=codes_of(tmp_path, codes[:6].tolist(), names[:6])).evaluate(undescribed)
+    assert part.benchmark == "ukb (partial: 6 of 8)"
