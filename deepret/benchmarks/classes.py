@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
@@ -26,6 +25,7 @@ class Classes(Benchmark):
     """Leave one out among the photographs of classes that no training has seen."""
 
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("others",), ("itself",))}
+    shared: ClassVar[bool] = True
     count: ClassVar[int]
     """How many test photographs are published."""
     site: ClassVar[str]
@@ -68,11 +68,6 @@ class Classes(Benchmark):
             "R-precision": r_precision(ranks),
             **{f"recall@{k}": recall_at(ranks, k) for k in self.recalls},
         }
-
-    def files(self) -> dict[str, Path]:
-        """The test photographs, and no others of the folder, whose training classes lie beside them."""
-        official = set(self.truth().database)
-        return {n: path for n, path in super().files().items() if n in official or n.startswith("distractor ")}
 
     def remedy(self, folder: str) -> str:
         """What is to be unpacked there."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deepret.benchmarks.buildings import Buildings
+from deepret.benchmarks.truth import Truth
 from deepret.data.check import look_at_all
 
 
@@ -35,8 +36,8 @@ class Paris6k(Buildings):
     }
     site: ClassVar[str] = "https://www.robots.ox.ac.uk/~vgg/data/parisbuildings/"
 
-    def files(self) -> dict[str, Path]:
+    def files(self, truth: Truth) -> dict[str, Path]:
         """The photographs by name, without broken ones."""
-        found = super().files()
+        found = super().files(truth)
         seen = look_at_all(self.root, [str(path) for path in found.values()], None)
         return {name: path for (name, path), what in zip(found.items(), seen, strict=True) if not what.wrong}

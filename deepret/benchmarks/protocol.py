@@ -46,6 +46,8 @@ class Benchmark(ABC):
     """Where the photographs are, below the root."""
     recalls: ClassVar[Sequence[int]] = (1, 5, 10)
     """The k of recall@k, beside the official figures."""
+    shared: ClassVar[bool] = False
+    """Whether the folder has photographs for training too, which are not ranked."""
     enlarged: ClassVar[tuple[str, int]] = ("", 0)
     """The name with all published distractors, and how many there are."""
 
@@ -85,7 +87,7 @@ class Benchmark(ABC):
                 rankings that do not fit, or no query that is there with a positive.
         """
         truth = self.truth()
-        source = self.rankings_from(describe)
+        source = self.rankings_from(describe, truth)
         database = source.database(truth)
         place = {name: position for position, name in enumerate(database)}
         main = next(iter(self.settings.values()))
@@ -128,7 +130,7 @@ class Benchmark(ABC):
             ap=ap,
         )
 
-    def rankings_from(self, describe: Describe) -> Source:
+    def rankings_from(self, describe: Describe, truth: Truth) -> Source:
         """Where the rankings come from.
 
         Raises:
@@ -140,13 +142,13 @@ class Benchmark(ABC):
             return self.read_rankings(self.ranking)
         if self.descriptors is not None:
             return Descriptors(self.descriptors, self.queries, self.distractors, self.index)
-        return Photographs(self.files(), describe, self.index)
+        return Photographs(self.files(truth), describe, self.index)
 
     def read_rankings(self, path: Path) -> Rankings:
         """Rankings in a text file."""
         return read_rankings(path)
 
-    def files(self) -> dict[str, Path]:
+    def files(self, truth: Truth) -> dict[str, Path]:
         """The photographs by name: those of the benchmark, and the distractors.
 
         Raises:
@@ -156,6 +158,9 @@ class Benchmark(ABC):
         if not folder.is_dir():
             raise UserError(f"benchmark.root={self.root}: there is no folder {folder}{self.remedy(self.folder)}")
         found = {self.name_of(path, folder): path for path in images_below(folder)}
+        if self.shared:
+            named = {*truth.database, *(question.image for question in truth.questions)}
+            found = {name: path for name, path in found.items() if name in named}
         return {**found, **{f"distractor {path}": path for path in self._distractors()}}
 
     def name_of(self, path: Path, folder: Path) -> str:
