@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from deepret.benchmarks.published import beside
 from deepret.benchmarks.result import SCORES, Result
 
 
@@ -59,6 +60,12 @@ def results_table(results: Mapping[str, Result]) -> str:
         if more:
             notes.append(f"{r.benchmark}: {', '.join(more)}.")
     return "\n".join([table(header, rows), *dict.fromkeys(notes)])
+
+
+def published_table(results: Iterable[Result]) -> str:
+    """What others have published on the same benchmarks, as text; empty where there is nothing or a copy is partial."""
+    rows = beside(results)
+    return f"published\n{table(['system', 'benchmark', 'metric', 'figure', 'source'], rows)}" if rows else ""
 
 
 def _shown(metrics: Mapping[str, float], name: str) -> float | None:
