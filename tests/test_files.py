@@ -67,6 +67,10 @@ def test_figures_that_find_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPat
             raise OSError(errno.ENOSPC, "No space left on device")
 
         patch.setattr(Path, "open", fails)
+        with pytest.raises(UserError, match=r"metrics\.csv.*the disk is full.*make room"):
+            log.log_metrics({"loss": 0.25, "epoch": 1}, step=2)
+        (tmp_path / "1-ranking").mkdir()
+        (tmp_path / "1-ranking" / "state.ckpt").touch()
         with pytest.raises(UserError, match=r"metrics\.csv.*the disk is full.*resume="):
             log.log_metrics({"loss": 0.25, "epoch": 1}, step=2)
     assert [row["value"] for row in read_csv(log.path)] == ["0.5"]

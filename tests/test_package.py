@@ -28,7 +28,7 @@ def test_a_wheel_brings_its_configuration(tmp_path: Path, cache: Path) -> None:
         archive.extractall(tmp_path / "site")
     inside = {p.relative_to(ROOT / "conf") for p in (ROOT / "conf").rglob("*.yaml")}
     assert inside == {
-        p.relative_to(tmp_path / "site" / "deepret" / "conf") for p in (tmp_path / "site").rglob("*.yaml")
+        p.relative_to(tmp_path / "site" / "deepret" / "conf") for p in (tmp_path / "site/deepret/conf").rglob("*.yaml")
     }
     ended = subprocess.run(
         [sys.executable, "-m", "deepret", "eval", "debug=fast", f"cache={cache}"],

@@ -153,7 +153,8 @@ def test_lightning_gets_what_torchrun_started(monkeypatch: pytest.MonkeyPatch) -
     for there, device in ((True, "cuda"), (False, "cpu")):  # never another, such as Apple's
         monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
         assert lightning({**node, "accelerator": "auto"})["accelerator"] == device
-    monkeypatch.setattr("deepret.distributed.processes.world", lambda: 16)
+    for module in ("processes", "ranks"):
+        monkeypatch.setattr(f"deepret.distributed.{module}.world", lambda: 16)
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     assert lightning(node) == {**node, "devices": 8, "num_nodes": 2}
     assert lightning({**node, "devices": 1, "strategy": "auto"}) == {**node, "devices": 8, "num_nodes": 2}
