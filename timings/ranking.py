@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from deepret.benchmarks.metrics import average_precision, recall_at
-from deepret.benchmarks.sources import read_codes
+from deepret.benchmarks.sources.descriptors import read_codes
 from deepret.benchmarks.standing import stand
 from deepret.memory import keep_memory
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -35,8 +36,7 @@ class Buildings(Benchmark):
         pickled, folder = self.root / f"gnd_{self.name}.pkl", self.root / "groundtruth"
         if pickled.is_file() and not folder.is_dir():
             found = read_revisited(pickled, ("ok", "junk"))
-            questions = [type(q)(q.name, q.image, {"good": (), **q.lists}, q.box, q.where) for q in found.questions]
-            return Truth(found.database, questions, found.count)
+            return replace(found, questions=[replace(q, lists={"good": (), **q.lists}) for q in found.questions])
         if not folder.is_dir():
             raise UserError(
                 f"benchmark.root={self.root}: there is no folder {folder}{self.remedy('groundtruth')} "

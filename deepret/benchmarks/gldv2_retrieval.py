@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepret.benchmarks.metrics import Ranks, average_precision_at
 from deepret.benchmarks.protocol import Benchmark
-from deepret.benchmarks.sources import Rankings
+from deepret.benchmarks.sources.rankings import Rankings
 from deepret.benchmarks.truth import Question, Setting, Truth
 from deepret.errors import UserError
 

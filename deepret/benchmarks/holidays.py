@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deepret.benchmarks.protocol import Benchmark
-from deepret.benchmarks.sources import Rankings, read_rankings
+from deepret.benchmarks.sources.rankings import Rankings, read_rankings
 from deepret.benchmarks.truth import Question, Setting, Truth, plain
 from deepret.data.folder import images_below
 from deepret.errors import UserError

@@ -13,7 +13,10 @@ from torch import Tensor
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
 from deepret.benchmarks.result import LISTED, Describe, Result
 from deepret.benchmarks.searched import Index
-from deepret.benchmarks.sources import Descriptors, Photographs, Rankings, Source, read_rankings
+from deepret.benchmarks.sources.descriptors import Descriptors
+from deepret.benchmarks.sources.photographs import Photographs
+from deepret.benchmarks.sources.rankings import Rankings, read_rankings
+from deepret.benchmarks.sources.source import Source
 from deepret.benchmarks.truth import Setting, Truth, plain
 from deepret.data import members
 from deepret.data.folder import images_below
@@ -105,18 +108,16 @@ class Benchmark(ABC):
         asked = [truth.questions[i] for i in usable]
         columns = {kind: [lists[i][kind] for i in usable] for kind in asked[0].lists}
         standing = source.stand(asked, database, [torch.cat([*row]) for row in zip(*columns.values(), strict=True)])
-        metrics: dict[str, float] = {}
+        figures: dict[str, Tensor] = {}
         for name, setting in self.settings.items():
             ranks = standing.ranks(_joined(columns, setting.positives), _joined(columns, setting.ignored))
-            for figure, values in self.figures(ranks, name).items():
-                metrics[figure if setting is main else f"{figure} {name}"] = float(values.nanmean())
-            if setting is main:
-                ap = next(iter(self.figures(ranks, name).values()))
+            own = "" if setting is main else f" {name}"
+            figures |= {f"{figure}{own}": values for figure, values in self.figures(ranks, name).items()}
         photos = source.photos(asked, database)
         missing = self._missing(truth, source, place)
         return Result(
             benchmark=self._title(truth, missing, place, standing.database),
-            metrics=metrics,
+            metrics={name: float(values.nanmean()) for name, values in figures.items()},
             counts={
                 "queries": len(asked),
                 "database": standing.database,
@@ -127,7 +128,7 @@ class Benchmark(ABC):
             database=photos[1],
             ranking=standing.first(LISTED, _joined(columns, main.ignored)),
             relevant=[set(p.tolist()) for p in _joined(columns, main.positives)],
-            ap=ap,
+            ap=figures["mAP"],
         )
 
     def rankings_from(self, describe: Describe, truth: Truth) -> Source:

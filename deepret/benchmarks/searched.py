@@ -52,6 +52,4 @@ def searched(
         ranks.append(rank[flat(matter[at : at + step])])
         bar.update(len(ids))
     bar.close()
-    query, image = flat(matter)
-    order = torch.argsort(query * n + image)
-    return Standing(len(queries), n, query[order], image[order], torch.cat(ranks)[order], torch.cat(lists))
+    return Standing.of(n, matter, torch.cat(ranks), torch.cat(lists))

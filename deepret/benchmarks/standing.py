@@ -42,7 +42,21 @@ class Standing:
     rank: Tensor
     lists: Tensor
 
-    def of(self, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    @classmethod
+    def of(cls, database: int, matter: Sequence[Tensor], ranks: Tensor, lists: Tensor) -> Standing:
+        """From ranks in any order.
+
+        Args:
+            database: how many images were ranked.
+            matter: Q tables of positions, L in all.
+            ranks: (L,) int64, theirs, table after table.
+            lists: (Q, k) int64.
+        """
+        query, image = flat(matter)
+        order = torch.argsort(query * database + image)
+        return cls(len(matter), database, query[order], image[order], ranks[order], lists)
+
+    def ranks_of(self, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Query and rank (P,) int64 of some of the images that matter, a table of positions for each query."""
         query, image = flat(images)
         place = torch.searchsorted(self.query * self.database + self.image, query * self.database + image)
@@ -55,13 +69,13 @@ class Standing:
             positives: Q tables of positions, each once.
             ignored: Q tables of positions, none of them a positive; no image by default.
         """
-        query, rank = self.of(positives)
+        query, rank = self.ranks_of(positives)
         wide = self.database + 1
         order = torch.argsort(query * wide + rank)
         query, rank = query[order], rank[order]
         query, rank = query[rank != ABSENT], rank[rank != ABSENT]
         if ignored is not None:
-            of, places = self.of(ignored)
+            of, places = self.ranks_of(ignored)
             out = torch.sort(of * wide + places.clamp(min=ABSENT) + 1).values  # from 0, an absent one before all
             out = out[out % wide > 0]
             rank = rank - torch.searchsorted(out, query * wide + rank + 1) + torch.searchsorted(out, query * wide)
@@ -110,7 +124,7 @@ def stand(
     lists, ranks = [torch.empty(0, width, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
     bar = tqdm(total=len(queries), unit=" queries", desc="ranking", disable=None, leave=False)
     for at in range(0, len(queries), step):
-        asked, wanted = queries[at : at + step], _padded(matter[at : at + step])
+        asked, wanted = queries[at : at + step], padded(matter[at : at + step])
         own = torch.full(wanted.shape, torch.iinfo(torch.int64).max)
         best = torch.empty(len(asked), 0, dtype=torch.int64)
         kept: list[Tensor] = []
@@ -134,9 +148,7 @@ def stand(
         ranks.append(found[wanted >= 0])
         bar.update(len(asked))
     bar.close()
-    query, image = flat(matter)
-    order = torch.argsort(query * n + image)
-    return Standing(len(queries), n, query[order], image[order], torch.cat(ranks)[order], torch.cat(lists))
+    return Standing.of(n, matter, torch.cat(ranks), torch.cat(lists))
 
 
 def _blocks(parts: Sequence[Tensor], block: int) -> Iterator[tuple[int, Tensor]]:
@@ -155,6 +167,6 @@ def flat(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return torch.repeat_interleave(torch.arange(len(columns)), counts), torch.cat([empty, *columns]).long()
 
 
-def _padded(columns: Sequence[Tensor]) -> Tensor:
-    """Tables of positions as one (Q, widest), filled with −1."""
+def padded(columns: Sequence[Tensor]) -> Tensor:
+    """Tables of positions as one (Q, widest) int64, filled with −1."""
     return pad_sequence([c.long() for c in columns], batch_first=True, padding_value=ABSENT)

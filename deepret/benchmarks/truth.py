@@ -42,6 +42,10 @@ class Truth:
     questions: Sequence[Question]
     count: int
 
+    def named(self) -> set[str]:
+        """The photographs of the database that some query's lists name."""
+        return {name for q in self.questions for names in q.lists.values() for name in names}
+
 
 @dataclass(frozen=True)
 class Setting:

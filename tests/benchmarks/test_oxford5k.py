@@ -191,3 +191,17 @@ def test_reads_the_official_ground_truth(ground_truth: Path) -> None:
     assert all(query.image in right for query, right in zip(queries, positives, strict=True))
     assert sum(map(len, positives)) == 2840
     assert len(set().union(*positives, *(query.lists["junk"] for query in queries))) == 845
+
+
+@pytest.mark.usefixtures("complete")
+def test_codes_of_queries_beside_those_of_the_database_are_not_ranked(tmp_path: Path) -> None:
+    """They go by the query's name, so that a photograph has one code whole and one cut."""
+    root = write_copy(tmp_path)
+    whole = [Photo(Path(f"{name}.jpg")) for name in IMAGES]
+    cut = [Photo(Path(f"{name}.jpg"), (0, 0, 1, 1)) for name in ("all_souls_000013", "keble_000245")]
+    np.save(tmp_path / "codes.npy", describe(whole + cut).numpy())
+    (tmp_path / "codes.txt").write_text("\n".join([*IMAGES, "all_souls_1", "keble_1"]))
+    found = Oxford5k(str(root), descriptors=str(tmp_path / "codes.npy")).evaluate(describe)
+    assert found.benchmark == "oxford5k"
+    assert found.counts["database"] == 8
+    assert found.metrics == Oxford5k(str(root)).evaluate(describe).metrics

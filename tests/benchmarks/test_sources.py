@@ -13,7 +13,8 @@ from benchmarks.walks import average_precision
 from safetensors.torch import save_file
 
 from deepret.benchmarks.holidays import Holidays
-from deepret.benchmarks.sources import Descriptors, read_rankings
+from deepret.benchmarks.sources.descriptors import Descriptors
+from deepret.benchmarks.sources.rankings import read_rankings
 from deepret.benchmarks.ukb import UKB
 from deepret.data.photo import Photo
 from deepret.errors import UserError

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from benchmarks.walks import average_precision as walked_precision
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -22,21 +23,6 @@ def rank(
     matter = positives if ignored is None else [torch.cat(pair) for pair in zip(positives, ignored, strict=True)]
     standing = stand(queries, database, matter, **how)
     return standing.ranks(positives, ignored), standing.first(how.get("k", 100), ignored)
-
-
-def slow_average_precision(ranking: list[int], positives: set[int], ignored: set[int]) -> float:
-    """Walks a full ranking, junk removed, and adds the trapezoid under precision over recall at each positive."""
-    total, old_precision, found, seen = 0.0, 1.0, 0, 0
-    for image in ranking:
-        if image in ignored:
-            continue
-        if image in positives:
-            found += 1
-        precision, seen = found / (seen + 1), seen + 1
-        if image in positives:
-            total += (old_precision + precision) / 2 / len(positives)
-        old_precision = precision
-    return total
 
 
 def slow_ranking(scores: list[float]) -> list[int]:
@@ -73,7 +59,7 @@ def test_ranks_and_lists_equal_a_full_sort_with_ties_junk_and_any_blocks(search:
         assert lists[q].tolist() == (cleaned + [-1] * len(ranking))[: lists.shape[1]]
         assert lists.shape[1] >= min(k, len(cleaned))
         if positives[q]:
-            assert float(aps[q]) == pytest.approx(slow_average_precision(ranking, positives[q], ignored[q]), abs=1e-12)
+            assert float(aps[q]) == pytest.approx(walked_precision(ranking, positives[q], ignored[q]), abs=1e-12)
             wanted = float(any(i in positives[q] for i in cleaned[:k]))
             assert float(recall_at(ranks, k)[q]) == wanted
 

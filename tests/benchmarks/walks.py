@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 
-def average_precision(ranking: Sequence[str], positives: Collection[str], ignored: Collection[str]) -> float:
+def average_precision(
+    ranking: Sequence[Hashable], positives: Collection[Hashable], ignored: Collection[Hashable]
+) -> float:
     """The trapezoid under precision over recall, what is ignored left out."""
     total, before, found, seen = 0.0, 1.0, 0, 0
     for name in ranking:
@@ -20,7 +22,9 @@ def average_precision(ranking: Sequence[str], positives: Collection[str], ignore
     return total
 
 
-def precision_at(ranking: Sequence[str], positives: Collection[str], ignored: Collection[str], k: int) -> float:
+def precision_at(
+    ranking: Sequence[Hashable], positives: Collection[Hashable], ignored: Collection[Hashable], k: int
+) -> float:
     """The share of positives among the first k, or as far as the last positive."""
     kept = [name in positives for name in ranking if name not in ignored]
     last = max(place for place, right in enumerate(kept, start=1) if right)

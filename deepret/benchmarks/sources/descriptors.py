@@ -1,0 +1,129 @@
+"""Rankings of codes in files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from deepret.benchmarks.searched import Index
+from deepret.benchmarks.sources.source import Source, compare, ranked
+from deepret.benchmarks.standing import ABSENT, Standing
+from deepret.benchmarks.truth import Question, Truth, plain
+from deepret.errors import UserError
+
+
+class Descriptors(Source):
+    """Codes in files, compared by inner product as they are.
+
+    Args:
+        path: ``NAME.npy``, (n, D) numbers, with the photographs' names in ``NAME.txt``, a line each; or
+            ``NAME.safetensors``, a tensor ``codes`` and the names as a list in the metadata ``names``.
+        queries: such a file of the queries alone; without it they are taken from the first one.
+        more: further codes ``.npy`` (m, D) of photographs without names, which are right for no query.
+        index: gives an empty index to search with; none compares everything, exactly.
+
+    Raises:
+        UserError: files that cannot be read, or whose names and codes do not fit; codes that are no numbers or zero.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        queries: Path | None = None,
+        more: Path | None = None,
+        index: Callable[[], Index] | None = None,
+    ) -> None:
+        self.names, self.codes = read_descriptors(path)
+        self.asked, self.queries = (self.names, self.codes) if queries is None else read_descriptors(queries)
+        self.more = None if more is None else read_codes(more)
+        self.index = index
+        for other, codes in ((queries, self.queries), (more, self.more)):
+            if codes is not None and codes.shape[1] != self.codes.shape[1]:
+                raise UserError(
+                    f"{other}: its codes have {codes.shape[1]} dimensions, and those of {path} {self.codes.shape[1]}."
+                )
+
+    def database(self, truth: Truth) -> list[str]:
+        """The official photographs that have codes, and all others; without those that only queries show."""
+        return ranked(truth, self.names if truth.database else sorted(self.names))
+
+    def has(self, question: Question) -> bool:
+        """Whether it has a code, under its own name or its photograph's."""
+        return question.name in self.asked or question.image in self.asked
+
+    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+        """Compares the codes."""
+        asked = [self.asked.get(q.name, self.asked.get(q.image, ABSENT)) for q in questions]
+        queries, codes = self.queries[torch.tensor(asked)], self.codes[torch.tensor([self.names[n] for n in database])]
+        return compare(queries, [codes] if self.more is None else [codes, self.more], matter, self.index)
+
+
+def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:
+    """Names, with the row of each, and codes (n, D) float32.
+
+    Raises:
+        UserError: files that cannot be read, names that are not as many or stand there twice, or codes that are none.
+    """
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(str(path), "pt") as file:
+                codes, names = file.get_tensor("codes").float(), json.loads((file.metadata() or {})["names"])
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise UserError(
+                f"{path}: cannot be read ({error}); wanted: a tensor codes, and its names as a list in the metadata."
+            ) from None
+        check_codes(path, codes)
+        listed = path
+    else:
+        codes, listed = read_codes(path), path.with_suffix(".txt")
+        try:
+            names = [line.strip() for line in listed.read_text("utf-8").splitlines() if line.strip()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"{listed}: cannot be read ({error}); it names the photographs, a line a code.") from None
+    if len(names) != len(codes):
+        raise UserError(f"{path}: {len(codes):,} codes, and {len(names):,} names in {listed}.")
+    rows: dict[str, int] = {}
+    for row, name in enumerate(map(plain, names)):
+        if name in rows:
+            raise UserError(f"{listed}: {name} stands there twice, as codes {rows[name]:,} and {row:,}.")
+        rows[name] = row
+    return rows, codes
+
+
+def read_codes(path: Path) -> Tensor:
+    """Codes (n, D) float32 of a ``.npy``, mapped from the file where they are float32.
+
+    Raises:
+        UserError: it cannot be read, is no such table, or has codes that are no numbers or zero.
+    """
+    try:
+        found = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(f"{path}: cannot be read ({error}); wanted: a .npy of (n, D) numbers.") from None
+    if found.ndim != 2 or found.dtype.kind != "f":
+        raise UserError(f"{path}: {found.dtype} of shape {found.shape}; wanted: float32 (n, D), a code a row.")
+    codes = torch.from_numpy(found if found.dtype == np.float32 else found.astype(np.float32))
+    check_codes(path, codes)
+    return codes
+
+
+def check_codes(path: Path, codes: Tensor, block: int = 2**16) -> None:
+    """Refuses codes that cannot be compared.
+
+    Raises:
+        UserError: no table, numbers that are none, or a code that is zero.
+    """
+    if codes.ndim != 2:
+        raise UserError(f"{path}: codes of shape {tuple(codes.shape)}; wanted: (n, D), a code a row.")
+    for start in range(0, len(codes), block):
+        length = codes[start : start + block].norm(dim=1)
+        for wrong, what in ((~length.isfinite(), "is not finite"), (length == 0, "is zero")):
+            if wrong.any():
+                raise UserError(f"{path}: code {start + int(wrong.nonzero()[0]):,} {what}, so nothing is near it.")

@@ -1,0 +1,72 @@
+"""Rankings of photographs that a network describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from deepret.benchmarks.result import Describe
+from deepret.benchmarks.searched import Index
+from deepret.benchmarks.sources.source import Source, compare, ranked
+from deepret.benchmarks.standing import Standing
+from deepret.benchmarks.truth import Question, Truth
+from deepret.data.photo import Box, Photo, upright_size
+from deepret.errors import UserError
+
+
+class Photographs(Source):
+    """Photographs that are described.
+
+    Args:
+        files: where each photograph is, by its name.
+        describe: photographs → codes.
+        index: gives an empty index to search with; none compares everything, exactly.
+    """
+
+    def __init__(self, files: Mapping[str, Path], describe: Describe, index: Callable[[], Index] | None = None) -> None:
+        self.files = files
+        self.describe = describe
+        self.index = index
+
+    def database(self, truth: Truth) -> list[str]:
+        """The official photographs that are there, and all others; without those that only queries show."""
+        return ranked(truth, sorted(self.files))
+
+    def has(self, question: Question) -> bool:
+        """Whether its photograph is there."""
+        return question.image in self.files
+
+    def photos(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[list[Photo], list[Photo]]:
+        """Both, the queries cut to their boxes.
+
+        Raises:
+            UserError: a box outside its photograph.
+        """
+        paths = [self.files[question.image] for question in questions]
+        boxes = [None if q.box is None else within(q, path) for q, path in zip(questions, paths, strict=True)]
+        asked = [Photo(path, box) for path, box in zip(paths, boxes, strict=True)]
+        return asked, [Photo(self.files[name]) for name in database]
+
+    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+        """Describes both and compares them."""
+        asked, all_ranked = self.photos(questions, database)
+        return compare(self.describe(asked), [self.describe(all_ranked)], matter, self.index)
+
+
+def within(question: Question, path: Path) -> Box:
+    """A query's box cut to its photograph; official ones reach less than a pixel beyond.
+
+    Raises:
+        UserError: it lies outside.
+    """
+    assert question.box is not None
+    width, height = upright_size(path)
+    x0, y0, x1, y1 = question.box
+    if x0 < -1 or y0 < -1 or x1 > width + 1 or y1 > height + 1:
+        raise UserError(
+            f"{question.where}: the box {x0:g} {y0:g} {x1:g} {y1:g} lies outside {path}, which is {width} × {height} "
+            f"pixels: take the images at their original size."
+        )
+    return max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))

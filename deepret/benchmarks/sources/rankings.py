@@ -1,0 +1,107 @@
+"""Rankings in a file, whoever made them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from deepret.benchmarks.sources.source import Source
+from deepret.benchmarks.standing import ABSENT, Standing, padded
+from deepret.benchmarks.truth import Question, Truth, plain
+from deepret.errors import UserError
+
+
+class Rankings(Source):
+    """Rankings in a text file, whoever made them; what they leave out is not found.
+
+    Args:
+        lists: the ranked names of each query, best first, by the query's name.
+        path: the file, for messages.
+    """
+
+    def __init__(self, lists: Mapping[str, Sequence[str]], path: Path) -> None:
+        self.lists = lists
+        self.path = path
+
+    def database(self, truth: Truth) -> list[str]:
+        """The official photographs, or all that are ranked where the ground truth names only some."""
+        if truth.database:
+            return list(truth.database)
+        return sorted(truth.named().union(*self.lists.values()))
+
+    def has(self, question: Question) -> bool:
+        """Whether its ranking is there, under its own name or its photograph's."""
+        return question.name in self.lists or question.image in self.lists
+
+    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+        """Looks up where images stand.
+
+        Raises:
+            UserError: a ranked name that is none of the database's.
+        """
+        place = {name: position for position, name in enumerate(database)}
+        lists, ranks = [], [torch.empty(0, dtype=torch.int64)]
+        for question, wanted in zip(questions, matter, strict=True):
+            names = self.lists[question.name if question.name in self.lists else question.image]
+            for name in names:
+                if name not in place:
+                    raise UserError(f"{self.path}: {question.name} ranks {name}, which is not in the database.")
+            row = [place[name] for name in names]
+            stands = {position: rank for rank, position in enumerate(row)}
+            lists.append(torch.tensor(row, dtype=torch.int64))
+            ranks.append(torch.tensor([stands.get(i, ABSENT) for i in wanted.tolist()], dtype=torch.int64))
+        return Standing.of(len(database), matter, torch.cat(ranks), padded(lists))
+
+
+def read_rankings(path: Path, *, places: bool = False) -> Rankings:
+    """Reads rankings, a query a line: its name, then the ranked names, best first, each followed by a score or not.
+
+    Args:
+        path: the file.
+        places: whether a place stands before each ranked name, as in Holidays' result files.
+
+    Raises:
+        UserError: it cannot be read, a query or a ranked name stands there twice, or places that do not ascend.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error}).") from None
+    found: dict[str, list[str]] = {}
+    for number, line in enumerate(lines, start=1):
+        query, *words = line.split() or [""]
+        if not query:
+            continue
+        query, where = plain(query), f"{path}, line {number}"
+        if query in found:
+            raise UserError(f"{where}: {query} has a ranking above already.")
+        names = _placed(words, where) if places else [plain(w) for i, w in enumerate(words) if not _score(w, i)]
+        if len(set(names)) < len(names):
+            raise UserError(f"{where}: {next(n for n in names if names.count(n) > 1)} is ranked twice.")
+        found[query] = names
+    if not found:
+        raise UserError(f"{path}: there is no ranking in it; wanted, a line a query: its name, then the ranked names.")
+    return Rankings(found, path)
+
+
+def _score(word: str, place: int) -> bool:
+    """Whether a word is a score: a number with a point or an exponent, and not the first one."""
+    if place == 0 or not any(sign in word for sign in ".eE"):
+        return False
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _placed(words: Sequence[str], where: str) -> list[str]:
+    """Names in the order of the places that stand before them."""
+    numbers, names = words[::2], [plain(word) for word in words[1::2]]
+    if len(numbers) != len(names) or not all(number.lstrip("-").isdecimal() for number in numbers):
+        raise UserError(f"{where}: wanted pairs of place and name: QUERY 0 NAME 1 NAME.")
+    order = sorted(range(len(names)), key=lambda i: int(numbers[i]))
+    return [names[i] for i in order]
