@@ -11,7 +11,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.files import replacing, write_whole
 from deepret.reports.gallery import save_png
-from deepret.runs.logs import CSVLog, read_csv
+from deepret.runs.figures import CSVLog, read_csv
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from deepret.errors import UserError
 from deepret.programs.train import train
 from deepret.reports.table import table
 from deepret.runs.checkpoint import load, network_state
-from deepret.runs.logs import read_csv
+from deepret.runs.figures import read_csv
 from deepret.runs.run import Run
 
 SPEED = ("images/s", "memory GB")

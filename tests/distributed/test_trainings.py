@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 
 from deepret.config import groups
-from deepret.runs.logs import read_csv
+from deepret.runs.figures import read_csv
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS, LIMIT = 20, 420

@@ -23,7 +23,7 @@ from wandb_file import history, run_id
 from deepret.config import compose
 from deepret.programs import train as train_program
 from deepret.programs.shared import evaluate_network
-from deepret.runs.logs import read_csv
+from deepret.runs.figures import read_csv
 from deepret.runs.run import Run
 from deepret.training.callbacks import Watch
 from deepret.training.proposals.stage import Proposals

@@ -13,7 +13,8 @@ import pytest
 from wandb_file import history, records, run_id
 
 from deepret.runs import logs as logging
-from deepret.runs.logs import Logs, read_csv
+from deepret.runs.figures import read_csv
+from deepret.runs.logs import Logs
 
 
 def trained(folder: Path, epochs: range, value: float, cut: bool) -> None:
