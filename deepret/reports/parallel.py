@@ -1,4 +1,4 @@
-"""Parallel coordinates: a line for each job through the values of its settings to its score."""
+"""Parallel coordinates: a line for each job through the values of its settings to its score; what each explains."""
 
 from __future__ import annotations
 
@@ -8,16 +8,21 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 LOW, HIGH, INK, PAPER = (69, 117, 180), (215, 48, 39), "#222222", "#ffffff"
-WIDTH, HEIGHT, MARGIN, TEXT = 190, 420, 90, 13
+WIDTH, HEIGHT, MARGIN, TEXT, BAR = 190, 420, 90, 13, 120
 
 
-def parallel_coordinates(columns: Mapping[str, Sequence[Any]], scores: Sequence[float], score: str) -> Image.Image:
+def parallel_coordinates(
+    columns: Mapping[str, Sequence[Any]], scores: Sequence[float], score: str, shares: Mapping[str, float] | None = None
+) -> Image.Image:
     """A picture of jobs: a vertical axis for each setting and one for the score; the best lines are red and on top.
+
+    Below an axis a bar shows how much of the differences in the score its setting explains alone.
 
     Args:
         columns: each setting's values, one a job; numbers lie where they are, other values evenly apart.
         scores: one a job.
         score: its name.
+        shares: what settings explain, 0…1.
     """
     axes = {name: positions(values) for name, values in columns.items()} | {score: positions(scores)}
     font = ImageFont.load_default(size=TEXT)
@@ -38,6 +43,11 @@ def parallel_coordinates(columns: Mapping[str, Sequence[Any]], scores: Sequence[
             box = pen.textbbox((x[i] + 8, y), label, font=font, anchor="lm")
             pen.rectangle(box, fill=PAPER)
             pen.text((x[i] + 8, y), label, INK, font=font, anchor="lm")
+        if shares and name in shares:
+            left, top = x[i] - BAR // 2, MARGIN + HEIGHT + 30
+            pen.rectangle((left, top, left + round(BAR * shares[name]), top + 12), fill=HIGH)
+            pen.rectangle((left, top, left + BAR, top + 12), outline=INK)
+            pen.text((x[i], top + 18), f"explains {100 * shares[name]:.0f} %", INK, font=font, anchor="ma")
     return sheet
 
 

@@ -84,7 +84,8 @@ def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None
     done = [job for job in jobs if job.score is not None]
     if done and keys:
         columns = {key: [job.settings.get(key) for job in done] for key in shares or keys}
-        save_png(parallel_coordinates(columns, [100 * float(job.score or 0) for job in done], "mAP %"), path)
+        scores = [100 * float(job.score or 0) for job in done]
+        save_png(parallel_coordinates(columns, scores, "mAP %", shares), path)
         print(f"picture: {path}")
     best = next((job for job in ranked if job.score is not None), None)
     counts = {status: sum(job.status == status for job in jobs) for status in sorted({job.status for job in jobs})}

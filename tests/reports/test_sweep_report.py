@@ -113,3 +113,14 @@ def test_the_best_line_is_on_top() -> None:
     assert picture.shape == alone.shape
     red = ((picture[..., 0] > 200) & (picture[..., 2] < 60)).sum()
     assert red > 100
+
+
+def test_bars_show_what_each_setting_explains() -> None:
+    columns, scores = {"a": [0, 1], "b": [1, 0]}, [1.0, 2.0]
+    plain = np.asarray(parallel_coordinates(columns, scores, "mAP")).astype(int)
+    shown = np.asarray(parallel_coordinates(columns, scores, "mAP", {"a": 0.75, "b": 0.25})).astype(int)
+    changed = (plain != shown).any(axis=2) & (shown == (215, 48, 39)).all(axis=2)
+    half = (90 + 280) // 2  # between the two axes
+    left, right = changed[:, :half].sum(), changed[:, half:].sum()
+    assert right > 0
+    assert 2.5 < left / right < 3.5
