@@ -14,7 +14,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from deepret.errors import UserError, closest
 
-INJECTED = frozenset({"channels", "stride", "mean", "std", "catalogue", "params", "optimizer", "total_steps", "index"})
+INJECTED = frozenset(
+    {
+        *("channels", "stride", "mean", "std"),  # of the backbone, for all other parts of a network
+        *("classes", "length"),  # labels that are learned, and of the codes, for losses
+        *("params", "optimizer", "total_steps"),
+        *("catalogue", "index"),
+    }
+)
 """Arguments that the program supplies by name where a constructor asks for them; YAML does not."""
 
 

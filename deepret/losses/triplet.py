@@ -55,7 +55,7 @@ class Triplet(nn.Module):
 
     @torch.no_grad()
     def statistics(
-        self, anchors: Tensor, references: Tensor, positives: Tensor, negatives: Tensor
+        self, anchors: Tensor, references: Tensor, positives: Tensor, negatives: Tensor, labels: Tensor | None = None
     ) -> dict[str, Tensor]:
         """The share of triplets whose loss is not zero; zero where there is no triplet."""
         losses = self.losses(anchors, references, positives, negatives)

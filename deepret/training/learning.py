@@ -1,4 +1,4 @@
-"""The optimiser of a stage: what learns, and each part at its own rate."""
+"""What learns in a stage: the parts of the network and the loss, each at its own rate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from deepret.data.catalogue import Catalogue
 from deepret.models.network import Network
 from deepret.parts import build
 from deepret.training.plan import Stage, learns_regions
@@ -14,6 +15,24 @@ from deepret.training.ranking import Ranking
 
 Rates = list[tuple[nn.Module, float]]
 """Modules, each with its learning rate as a multiple of the optimiser's."""
+
+
+def loss_of(node: dict[str, Any], network: Network, catalogue: Catalogue) -> nn.Module:
+    """A loss, told of the classes of the train split and of the length of the codes where it asks for them."""
+    train = torch.tensor([split == "train" for split in catalogue.splits], dtype=torch.bool)
+    loss: nn.Module = build(node, classes=torch.unique(catalogue.label_ids()[train]), length=code_length(network))
+    return loss
+
+
+@torch.no_grad()
+def code_length(network: Network, size: int = 224) -> int:
+    """D of a network's codes, by that of a grey image of ``size`` × ``size`` pixels."""
+    mode = network.training
+    try:
+        grey = torch.full((1, 3, size, size), 128.0, device=next(network.parameters()).device)
+        return int(network.eval()(grey).vectors.shape[1])
+    finally:
+        network.train(mode)
 
 
 def freeze(network: Network, stage: Stage, config: dict[str, Any]) -> None:
@@ -28,13 +47,13 @@ def ranking_rates(module: nn.Module, rate: float, projection_rate: float) -> Rat
 
     Args:
         module: a ``Ranking``.
-        rate: of all, as a multiple of the optimiser's.
+        rate: of all, as a multiple of the optimiser's; a loss may have a rate of its own beside it.
         projection_rate: of the projection, as a multiple of that.
     """
     ranking = cast(Ranking, module)
     fast = {"projection": projection_rate}
     parts = [(part, rate * fast.get(name, 1.0)) for name, part in ranking.network.named_children()]
-    return [*parts, (ranking.loss, rate)]
+    return [*parts, (ranking.loss, rate * getattr(ranking.loss, "rate", 1.0))]
 
 
 def optimiser(config: dict[str, Any], rates: Rates, steps: int) -> tuple[torch.optim.Optimizer, Any]:

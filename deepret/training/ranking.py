@@ -38,7 +38,7 @@ class Ranking(pl.LightningModule):
 
     Args:
         network: the network that learns.
-        loss: anchors (A, D), references (M, D), positives and negatives (A, M) → scalar.
+        loss: anchors (A, D), references (M, D), positives and negatives (A, M), labels (A,) → scalar.
         miner: picks the pairs that count.
         references: codes and labels of the batch → those that its images are compared with, the batch's first.
         steps: makes optimiser and schedule.
@@ -111,13 +111,13 @@ class Ranking(pl.LightningModule):
         itself = torch.eye(*same.shape, dtype=torch.bool, device=labels.device)
         others = same & ~itself
         rows, positives, negatives = self.miner.select(codes, references, others, ~same)
-        loss: Tensor = self.loss(codes[rows], references, positives, negatives)
+        loss: Tensor = self.loss(codes[rows], references, positives, negatives, labels[rows])
         self.log("loss", loss.detach(), prog_bar=True)
         alike, unlike = others[:, : len(labels)], ~same[:, : len(labels)]  # figures are the batch's own
         self.log_dict(pair_figures(codes.detach(), alike, unlike))
         statistics = getattr(self.loss, "statistics", None)
         if statistics is not None:  # of the whole batch: of what was mined, nearly all has a loss
-            self.log_dict(statistics(codes.detach(), codes.detach(), alike, unlike))
+            self.log_dict(statistics(codes.detach(), codes.detach(), alike, unlike, labels))
         self._seen += len(labels)
         self.log("images/s", self._seen / (time.perf_counter() - self._since), prog_bar=True)
         return loss

@@ -27,7 +27,7 @@ from deepret.search.describe import Describer
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import Hear, KeepBest, KeepMined, SaveState, Watch
 from deepret.training.compiled import compile_training
-from deepret.training.learning import freeze, optimiser, ranking_rates
+from deepret.training.learning import freeze, loss_of, optimiser, ranking_rates
 from deepret.training.plan import FIRST, Stage, learns_regions
 from deepret.training.preemption import Preemption
 from deepret.training.profile import Profile
@@ -143,9 +143,9 @@ class Training:
     def rank(self, stage: Stage, network: Network) -> float | None:
         """A ranking stage; gives the best score on val."""
         config, folder = self.config, self.run.folder / stage.name
+        miner, loss = build(config["mining"]), loss_of(config["loss"], network, self.catalogue)
         if config.get("compile"):
             compile_training(network.backbone, config["compile"])
-        loss, miner = build(config["loss"]), build(config["mining"])
         steps = check_steps(self.stages, stage.name, config["trainer"].get("limit_train_batches"))
         module = Ranking(
             network,

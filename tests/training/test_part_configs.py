@@ -44,7 +44,8 @@ def test_builds(path: Path) -> None:
     node = composed(ident(path))[path.parent.name]
     check(node, path.parent.name)
     parameters = [torch.nn.Parameter(torch.zeros(2, 2))]
-    build(node, params=parameters, optimizer=torch.optim.SGD(parameters, lr=1.0), total_steps=10)
+    rates = torch.optim.SGD(parameters, lr=1.0)
+    build(node, params=parameters, optimizer=rates, total_steps=10, classes=torch.arange(3), length=4)
 
 
 @pytest.mark.parametrize("mining", ["semi_hard", "pool"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,8 @@ from pydantic import Field, NonNegativeInt
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.scenes.plan import Recipe
-from deepret.data.scenes.render import end_if_started_to_render, render
+from deepret.data.scenes.pool import Record, end_if_started_to_render
+from deepret.data.scenes.render import render
 from deepret.data.scenes.store import folder_of, keep
 from deepret.data.views import view_catalogue
 
@@ -75,17 +77,21 @@ class Scenes:
             UserError: nothing can be written below ``cache``.
         """
         folder = self.folder()
-        images = truth(folder)["images"]
-        found = Catalogue(
-            folder,
-            paths=[r["path"] for r in images],
-            labels=[r["label"] for r in images],
-            splits=[r["split"] for r in images],
-            sizes=[(r["size"][0], r["size"][1]) for r in images],
-            boxes=[[(b[0], b[1], b[2], b[3]) for b in r["boxes"]] for r in images],
-            views=[False] * len(images),
-        )
+        found = catalogue_of(folder, truth(folder)["images"])
         return found if self.views is None else found.joined(view_catalogue(Path(self.views), False, self.cache))
+
+
+def catalogue_of(folder: Path, records: Sequence[Record]) -> Catalogue:
+    """The catalogue of rendered pictures, by what scenes.json says of each."""
+    return Catalogue(
+        folder,
+        paths=[r["path"] for r in records],
+        labels=[r["label"] for r in records],
+        splits=[r["split"] for r in records],
+        sizes=[(r["size"][0], r["size"][1]) for r in records],
+        boxes=[[(b[0], b[1], b[2], b[3]) for b in r["boxes"]] for r in records],
+        views=[False] * len(records),
+    )
 
 
 def truth(folder: Path) -> dict[str, Any]:

@@ -21,18 +21,28 @@ except ImportError:  # not on Windows, where two programs may render the same se
     fcntl = None  # type: ignore[assignment]
 
 
+OWN = Path(__file__).parent
+
+
 @cache
-def renderer_version() -> str:
+def renderer_version(*packages: Path) -> str:
     """A digest of the renderer's own source, so that a changed renderer never meets an old set."""
     digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(file.name.encode() + file.read_bytes())
+    for package in packages:
+        for file in sorted(package.glob("*.py")):
+            digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def folder_of(parameters: dict[str, Any], root: Path) -> Path:
-    """The folder that a set with these parameters has below ``root``."""
-    text = json.dumps({**parameters, "renderer": renderer_version()}, sort_keys=True)
+def folder_of(parameters: dict[str, Any], root: Path, *more: Path) -> Path:
+    """The folder that a set with these parameters has below ``root``.
+
+    Args:
+        parameters: what is rendered.
+        root: where sets are kept.
+        more: packages beside this one whose source the pictures depend on.
+    """
+    text = json.dumps({**parameters, "renderer": renderer_version(OWN, *more)}, sort_keys=True)
     return root / hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

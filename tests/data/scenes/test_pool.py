@@ -4,26 +4,29 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from deepret.data.scenes.plan import Recipe, plan
-from deepret.data.scenes.render import STOPPED, _deaf, _each, _take_some
+from deepret.data.scenes.pool import STOPPED, _deaf, _each, _take_some
+from deepret.data.scenes.render import take_one
 
 RECIPE = Recipe(4, 1, 2, 40, 0, 64, 0.0, 0)
+TAKE = partial(take_one, RECIPE)
 
 
 def test_a_set_that_is_given_up_takes_no_more_pictures(tmp_path: Path) -> None:
     (tmp_path / STOPPED).touch()
-    assert _take_some(RECIPE, plan(RECIPE)[:3], tmp_path) == []
+    assert _take_some(TAKE, plan(RECIPE)[:3], tmp_path) == []
 
 
 @pytest.mark.slow
 def test_control_c_waits_for_the_pictures_at_hand_alone(tmp_path: Path) -> None:
     pictures = plan(RECIPE)
     jobs = [[picture] for picture in pictures[:2]] + [pictures[2:]]
-    rendered = _each(RECIPE, jobs, tmp_path, 2)
+    rendered = _each(TAKE, jobs, tmp_path, 2)
     next(rendered)
     rendered.close()  # as an exception in the loop over it does
     assert (tmp_path / STOPPED).is_file()

@@ -1,0 +1,1 @@
+"""Rendered things on a turntable: one object on a plain ground, seen from angle after angle."""

@@ -1,0 +1,72 @@
+"""Cross-entropy over the classes of the training set, the published retraining of neural codes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+from pydantic import Field, PositiveFloat
+from torch import Tensor, nn
+
+
+class Classification(nn.Module):
+    """Wants each image's class to be told from its code by a linear layer, which is left behind after training.
+
+    L = −log p(y | f), p(c | f) = softmax_c(s (w_c · f + b_c)), the mean over the anchors, in float32 (float64 stays).
+    Weights and biases start at zero: every class is as likely, and no random number is drawn. Positives and negatives
+    count for nothing.
+
+    Args:
+        classes: (C,) int64, ascending, the labels that are learned; from the program.
+        length: D, of the codes; from the program.
+        scale: s. Codes of length one need one above 1 to be told apart surely; codes of a head without L2 do not.
+        smoothing: share of the probability that is wanted for all classes alike.
+        rate: learning rate of the layer, as a multiple of the network's, which knows much already.
+
+    Shape:
+        anchors (A, D), labels (A,) → scalar; zero, with a gradient of zero, where there is no anchor.
+
+    Paper: Babenko, Slesarev, Chigorin, Lempitsky, "Neural codes for image retrieval", ECCV 2014, section 4.
+    """
+
+    def __init__(
+        self,
+        classes: Tensor,
+        length: int,
+        scale: PositiveFloat = 16.0,
+        smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+        rate: PositiveFloat = 100.0,
+    ) -> None:
+        super().__init__()
+        self.register_buffer("classes", classes, persistent=False)
+        self.weight = nn.Parameter(torch.zeros(len(classes), length))
+        self.bias = nn.Parameter(torch.zeros(len(classes)))
+        self.scale = scale
+        self.smoothing = smoothing
+        self.rate = rate
+
+    def forward(
+        self, anchors: Tensor, references: Tensor, positives: Tensor, negatives: Tensor, labels: Tensor
+    ) -> Tensor:
+        """The loss of the anchors by their labels."""
+        logits, numbers = self.logits(anchors), self.numbers(labels)
+        total = F.cross_entropy(logits, numbers, label_smoothing=self.smoothing, reduction="sum")
+        return total / max(len(labels), 1)
+
+    def logits(self, codes: Tensor) -> Tensor:
+        """s (W f + b) (A, C)."""
+        with torch.autocast(codes.device.type, enabled=False):
+            codes = codes if codes.dtype == torch.float64 else codes.float()
+            return self.scale * F.linear(codes, self.weight, self.bias)
+
+    def numbers(self, labels: Tensor) -> Tensor:
+        """The place (A,) of each label among the classes."""
+        return torch.searchsorted(self.get_buffer("classes"), labels)
+
+    @torch.no_grad()
+    def statistics(
+        self, anchors: Tensor, references: Tensor, positives: Tensor, negatives: Tensor, labels: Tensor
+    ) -> dict[str, Tensor]:
+        """The share of images whose class is told right."""
+        return {"accuracy": (self.logits(anchors).argmax(1) == self.numbers(labels)).float().mean()}
