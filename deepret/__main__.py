@@ -22,9 +22,9 @@ PROGRAMS = {
     "eval": "scores a network, trained or not",
     "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
-    "report": "tells and draws: report sweep | proposal_recall | scene_matches | contact_sheet",
+    "report": "tells and draws: report sweep | transfer | proposal_recall | scene_matches | contact_sheet",
 }
-REPORTS = ("sweep", "proposal_recall", "scene_matches", "contact_sheet")
+REPORTS = ("sweep", "transfer", "proposal_recall", "scene_matches", "contact_sheet")
 CONFIG_DIR = ("--config-dir", "-cd")
 HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info", "-p", "--package"}
 
