@@ -168,10 +168,12 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         UserError: a value that is required (``???``) and not given, or an interpolation that leads nowhere.
     """
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise UserError(f"{missing[0]} is missing: give it on the command line, {missing[0]}=VALUE.")
     try:
-        return cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
+        missing = sorted(OmegaConf.missing_keys(cfg))
+        found = None if missing else cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=True))
     except OmegaConfBaseException as error:
-        raise UserError(f"a value cannot be resolved: {str(error).splitlines()[0]}") from None
+        what = f"{error.full_key}: " if error.full_key else ""
+        raise UserError(f"{what}the value cannot be resolved: {str(error).splitlines()[0]}") from None
+    if found is None:
+        raise UserError(f"{missing[0]} is missing: give it on the command line, {missing[0]}=VALUE.")
+    return found

@@ -76,6 +76,7 @@ MISTAKES = [
     (["data=catalogue"], "data.root is missing", "data.root=VALUE"),
     (["projection.whitening=2"], "projection.whitening=2", "less than or equal to 1"),
     (["nonsense"], "'nonsense'", "key=value"),
+    (["loss=classification", "mining.margin=${loss.margin}", "mining=semi_hard"], "mining.margin", "loss.margin"),
     (["+nothing=1"], "nothing", "there is no such setting"),
     (["trainer.precision=17"], "trainer.precision=17", "'bf16-mixed'"),
 ]

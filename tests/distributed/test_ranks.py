@@ -65,7 +65,10 @@ def parts(case: str) -> tuple[Any, Any]:
     """Loss and mining, as a configuration has them."""
     words = case.split()
     config = resolve(compose("train", [*words, *filter(None, [SIZES.get(words[0])])]))
-    return build(config["loss"]), build(config["mining"])
+    loss = build(config["loss"], classes=torch.arange(IMAGES // 3), length=5).double()
+    for part in loss.parameters():  # as if it had learned something
+        nn.init.normal_(part, generator=torch.Generator().manual_seed(2))
+    return loss, build(config["mining"])
 
 
 def loss_of(case: str, codes: Tensor, labels: Tensor) -> Tensor:
@@ -73,7 +76,7 @@ def loss_of(case: str, codes: Tensor, labels: Tensor) -> Tensor:
     same = labels[:, None] == labels
     itself = torch.eye(len(labels), dtype=torch.bool)
     rows, positives, negatives = miner.select(codes, codes, same & ~itself, ~same)
-    found: Tensor = loss(codes[rows], codes, positives, negatives)
+    found: Tensor = loss(codes[rows], codes, positives, negatives, labels[rows])
     return found
 
 

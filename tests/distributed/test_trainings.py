@@ -24,7 +24,11 @@ STEPS, LIMIT = 20, 420
 RUN = ("debug=fast", "trainer.precision=64-true", "optimizer.lr=0.0005", f"stages.steps={STEPS}", "batch.images=4")
 """In float64, where differences in rounding do not grow from step to step until they are seen."""
 POOL = ("mining.margin=2.0", "batch.images=6", "batch.images_per_class=3")
-NEEDS: dict[str, tuple[str, ...]] = {"mining=pool": POOL, "mining=semi_hard": ("loss.margin=1.0",)}
+NEEDS: dict[str, tuple[str, ...]] = {
+    "loss=triplet": ("loss.margin=1.0",),
+    "mining=pool": POOL,
+    "mining=semi_hard": ("mining.margin=1.0",),
+}
 """What an option needs beside it in a miniature."""
 PHOTOS = ("data=catalogue", "data.root=photos", "data.views=loose", "data.view_share=0.5", "data.val_share=0")
 """What experiments on photographs train on here; none is kept for val, so that the last network is the best one."""

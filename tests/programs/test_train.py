@@ -95,6 +95,7 @@ COMPOSITIONS = [
     ("mining=pool", "batch.images=9", "batch.images_per_class=3", "ema=0.5", "augmentation=none"),
     ("projection=pca", "head=none"),
     ("projection=none", "input=square"),
+    ("loss=classification", "loss.smoothing=0.1", "projection=none"),
     ("backbone=resnet18", "backbone.pretrained=false"),
 ]
 
