@@ -57,8 +57,8 @@ class Classification(nn.Module):
     def logits(self, codes: Tensor) -> Tensor:
         """s (W f + b) (A, C)."""
         with torch.autocast(codes.device.type, enabled=False):
-            codes = codes if codes.dtype == torch.float64 else codes.float()
-            return self.scale * F.linear(codes, self.weight, self.bias)
+            kind = torch.promote_types(torch.promote_types(codes.dtype, self.weight.dtype), torch.float32)
+            return self.scale * F.linear(codes.to(kind), self.weight.to(kind), self.bias.to(kind))
 
     def numbers(self, labels: Tensor) -> Tensor:
         """The place (A,) of each label among the classes."""
