@@ -232,6 +232,47 @@ def test_a_joint_rpn_learns_on_while_ranking_does(program) -> None:
         assert any(row["name"] == "box loss" and row["stage"] == "3-ranking" for row in csv.DictReader(file))
 
 
+@pytest.fixture
+def detection(photos: Path) -> Path:
+    """Photographs with boxes and without labels, as PASCAL VOC has them."""
+    root = photos.parent / "VOCdevkit"
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (root / "VOC2007" / folder).mkdir(parents=True)
+    box = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"
+    for i, path in enumerate(sorted(photos.glob("*/0.png"))):
+        boxes = [(5 + i, 9, 40 + i, 60), (30, 1 + i, 72, 30)]
+        objects = "".join(f"<object><bndbox>{box.format(*b)}</bndbox></object>" for b in boxes)
+        (root / f"VOC2007/Annotations/{i:06d}.xml").write_text(f"<annotation>{objects}</annotation>")
+        Image.open(path).save(root / f"VOC2007/JPEGImages/{i:06d}.jpg")
+        with (root / f"VOC2007/ImageSets/Main/{'train' if i < 5 else 'val'}.txt").open("a") as file:
+            file.write(f"{i:06d}\n")
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:data=voc. .* has other counts than are published")
+def test_an_rpn_alone_learns_on_boxes_without_labels(program, detection: Path) -> None:
+    words = (*FAST, "data=voc", f"data.root={detection}", "regions=rpn", "stages.ranking=0", "stages.refinement=0")
+    refused = program("train", *words)
+    assert refused.code == 2
+    assert "no photograph has a label" in refused.err
+    assert "benchmark=none" in refused.err
+    ended = program("train", *words, "benchmark=none")
+    assert ended.code == 0, ended.err
+    assert "images: 5 train, 2 val; 0 classes to train on" in ended.out
+    run = Path(ended.json["run"])
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["stage"] for row in rows} == {"2-proposals"}
+    assert {"log loss", "box loss", "proposal recall"} <= {row["name"] for row in rows}
+    proposed, last = (network_of(run / stage / "best.ckpt") for stage in ("2-proposals", "3-ranking"))
+    assert proposed["network.regions.is_trained"]
+    assert all(torch.equal(last[key], proposed[key]) for key in proposed)
+    ranked = program("train", *FAST, "data=voc", f"data.root={detection}", "regions=rpn", "benchmark=none")
+    assert ranked.code == 2
+    assert "there are 0 labelled classes in train" in ranked.err
+
+
 @pytest.mark.slow
 def test_own_photographs_without_boxes_train_the_rpn(program, photos: Path) -> None:
     words = ("data=catalogue", f"data.root={photos}", "regions=rpn")
