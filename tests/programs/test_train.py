@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -271,6 +272,29 @@ def test_an_rpn_alone_learns_on_boxes_without_labels(program, detection: Path) -
     ranked = program("train", *FAST, "data=voc", f"data.root={detection}", "regions=rpn", "benchmark=none")
     assert ranked.code == 2
     assert "there are 0 labelled classes in train" in ranked.err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:data=sfm120k. .* has other counts than are published")
+def test_published_pairs_are_mined(program, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, cids = photos.parent / "sfm", []
+    for i, path in enumerate(sorted(photos.glob("*/*.png"))):
+        cids.append(f"{i:012x}")
+        place = root / "ims" / cids[-1][-2:] / cids[-1][-4:-2] / cids[-1][-6:-4] / cids[-1]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    train = {"cids": cids[:20], "cluster": [i // 4 for i in range(20)], "qidxs": [0, 4, 8], "pidxs": [3, 5, 9]}
+    val = {"cids": cids[20:], "cluster": [i // 4 for i in range(8)], "qidxs": [0], "pidxs": [1]}
+    (root / "retrieval-SfM-120k.pkl").write_bytes(pickle.dumps({"train": train, "val": val}))
+    mined, mine = [], Pool.mine
+    monkeypatch.setattr(Pool, "mine", lambda *given: mined.append((given[4], mine(*given))) or mined[-1][1])
+    words = ("mining=pool", "mining.margin=2.0", "mining.size=6", "mining.queries=2", "mining.one_a_class=true")
+    ended = program("train", *FAST, "data=sfm120k", f"data.root={root}", "batch.images=6", *words)
+    assert ended.code == 0, ended.err
+    assert ended.json["benchmark"] == "split (val)"
+    [(pairs, triplets)] = mined
+    assert len(pairs) == 2
+    assert {tuple(row) for row in triplets[:, :2].tolist()} == {tuple(row) for row in pairs.tolist()}
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from deepret.data.sets.published import PublishedSet
 from deepret.errors import UserError
 
 COUNTS = {"2014": {"train": 82_783, "val": 40_504}, "2017": {"train": 118_287, "val": 5_000}}
-"""Photographs of the two years."""
+"""Photographs of the two years; from memory."""
 
 
 class COCO(PublishedSet):

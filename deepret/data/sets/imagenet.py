@@ -32,7 +32,7 @@ class ImageNet(PublishedSet):
         split: which split is scored; there is no test.
         cache: where it is kept which files are sound.
 
-    Russakovsky et al., ImageNet large scale visual recognition challenge, IJCV 2015.
+    Russakovsky et al., ImageNet large scale visual recognition challenge, IJCV 2015. The counts are from memory.
     """
 
     name: ClassVar[str] = "imagenet"

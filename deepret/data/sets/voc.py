@@ -15,7 +15,7 @@ from deepret.data.sets.published import PublishedSet
 from deepret.errors import UserError
 
 COUNTS = {"2007": {"train": 2501, "val": 2510, "test": 4952}, "2012": {"train": 5717, "val": 5823}}
-"""Photographs of the two years that are used most."""
+"""Photographs of the two years that are used most; from memory."""
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 

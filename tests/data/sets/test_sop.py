@@ -66,5 +66,5 @@ def test_a_half_that_is_missing_says_what_to_fetch(root: Path) -> None:
 
 def test_a_broken_line_is_named(root: Path, text) -> None:
     text("Ebay_train.txt", f"{TRAIN}8 3 cabinet_final/1_3.JPG\n")
-    with pytest.raises(UserError, match="Ebay_train.txt, line 9: '8 3 cabinet_final/1_3.JPG'; wanted: image_id"):
+    with pytest.raises(UserError, match=r"Ebay_train.txt, line 9: '8 3 cabinet_final/1_3.JPG'; wanted: image_id"):
         StanfordOnlineProducts(str(root), cache=None).load()
