@@ -100,7 +100,9 @@ class Mining:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         order = torch.randperm(len(self.rows), generator=generator)
         pool = self.rows[order[: self.miner.size]].sort().values
-        pairs = self.pairs[torch.randperm(len(self.pairs), generator=generator)[: self.miner.queries]]
+        pairs = self.pairs
+        if self.catalogue.pairs:
+            pairs = pairs[torch.randperm(len(pairs), generator=generator)[: self.miner.queries]]
         rows = torch.unique(torch.cat([pool, pairs.flatten()]))  # sorted
         photos = [self.catalogue.photo(i) for i in rows.tolist()]
         codes = self.describe(photos, [self.catalogue.sizes[i] for i in rows.tolist()])
