@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-import numpy as np
-
 from deepret.benchmarks.classes import Classes
-from deepret.errors import UserError
-
-FIRST = 99
-"""The first test class; those before are for training."""
+from deepret.data.sets.cars196 import FIRST_TEST, SITE, read_cars
 
 
 class Cars196(Classes):
@@ -32,19 +27,8 @@ class Cars196(Classes):
     name: ClassVar[str] = "cars196"
     count: ClassVar[int] = 8131
     recalls: ClassVar[Sequence[int]] = (1, 2, 4, 8)
-    site: ClassVar[str] = "ROOT holds cars_annos.mat and the folder car_ims of car_ims.tgz."
+    site: ClassVar[str] = SITE
 
     def labelled(self) -> list[tuple[str, str]]:
         """From cars_annos.mat: relative_im_path and class of each annotation."""
-        from scipy.io import loadmat
-
-        path = self.root / "cars_annos.mat"
-        try:
-            rows = np.atleast_1d(loadmat(str(path), squeeze_me=True)["annotations"])
-            found = [(str(row["relative_im_path"]), int(row["class"])) for row in rows]
-        except Exception as error:  # a broken file raises anything
-            said = error.strerror if isinstance(error, OSError) and error.strerror else error or type(error).__name__
-            raise UserError(
-                f"benchmark.root={self.root}: {path.name} cannot be read ({said}){self.remedy('.')}"
-            ) from None
-        return [(name, str(label)) for name, label in found if label >= FIRST]
+        return [(path, str(label)) for path, label in read_cars(self.lists) if label >= FIRST_TEST]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar
 
 from torch import Tensor
@@ -18,6 +18,7 @@ from deepret.benchmarks.metrics import (
 )
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.truth import Question, Setting, Truth, plain
+from deepret.data.sets.lists import Lists
 from deepret.errors import UserError
 
 
@@ -73,20 +74,7 @@ class Classes(Benchmark):
         """What is to be unpacked there."""
         return f". {self.site}"
 
-    def lines(self, name: str) -> list[tuple[int, list[str]]]:
-        """Number and words of each line of a list below the root.
-
-        Raises:
-            UserError: it is missing or cannot be read.
-        """
-        path = self.root / name
-        try:
-            text = path.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise UserError(f"benchmark.root={self.root}: {name} cannot be read ({why}){self.remedy('.')}") from None
-        return [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-
-    def wrong(self, name: str, number: int, words: Sequence[str], wanted: str) -> UserError:
-        """What says that a line is none."""
-        return UserError(f"{self.root / name}, line {number}: {' '.join(words)!r}; wanted: {wanted}.")
+    @property
+    def lists(self) -> Lists:
+        """The published lists."""
+        return Lists(self.root, "benchmark.root", self.site)

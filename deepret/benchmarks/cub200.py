@@ -6,10 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from deepret.benchmarks.classes import Classes
-from deepret.errors import UserError
-
-FIRST = 101
-"""The first test class; those before are for training."""
+from deepret.data.sets.cub200 import FIRST_TEST, SITE, read_birds
 
 
 class CUB200(Classes):
@@ -29,22 +26,8 @@ class CUB200(Classes):
     folder: ClassVar[str] = "images"
     count: ClassVar[int] = 5924
     recalls: ClassVar[Sequence[int]] = (1, 2, 4, 8)
-    site: ClassVar[str] = "ROOT is the folder CUB_200_2011 that CUB_200_2011.tgz holds."
+    site: ClassVar[str] = SITE
 
     def labelled(self) -> list[tuple[str, str]]:
         """From images.txt, number and path, and image_class_labels.txt, number and class."""
-        paths, labels = self._column("images.txt"), self._column("image_class_labels.txt")
-        if paths.keys() != labels.keys():
-            number = min(paths.keys() ^ labels.keys())
-            raise UserError(f"{self.root}: photograph {number} stands in one of images.txt and image_class_labels.txt.")
-        if not all(label.isdecimal() for label in labels.values()):
-            raise UserError(f"{self.root / 'image_class_labels.txt'}: a class is no number.")
-        return [(paths[number], labels[number]) for number in paths if int(labels[number]) >= FIRST]
-
-    def _column(self, name: str) -> dict[str, str]:
-        found = {}
-        for number, words in self.lines(name):
-            if len(words) != 2:
-                raise self.wrong(name, number, words, "two words, the photograph's number first")
-            found[words[0]] = words[1]
-        return found
+        return [(path, label) for path, label in read_birds(self.lists) if int(label) >= FIRST_TEST]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -13,10 +12,12 @@ from deepret.benchmarks.metrics import Ranks, average_precision_at
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.sources.rankings import Rankings
 from deepret.benchmarks.truth import Question, Setting, Truth
+from deepret.data.sets.lists import read_csv
 from deepret.errors import UserError
 
 FIRST = 100
 """The k of mAP@k."""
+SITE = "https://github.com/cvdfoundation/google-landmark has it."
 
 
 class GLDv2Retrieval(Benchmark):
@@ -44,10 +45,10 @@ class GLDv2Retrieval(Benchmark):
         Raises:
             UserError: one of them is not there or cannot be read, or a listed photograph is not in the index.
         """
-        database = [row["id"] for row in read_csv(self.root / "index.csv", ("id",))]
+        database = [row["id"] for row in read_csv(self.root / "index.csv", ("id",), SITE)]
         known, questions = set(database), []
         path = self.root / "retrieval_solution_v2.1.csv"
-        for number, row in enumerate(read_csv(path, ("id", "images", "Usage")), start=2):
+        for number, row in enumerate(read_csv(path, ("id", "images", "Usage"), SITE), start=2):
             usage, images = row["Usage"].lower(), row["images"].split()
             if usage == "ignored":
                 continue
@@ -71,7 +72,7 @@ class GLDv2Retrieval(Benchmark):
         if path.suffix != ".csv":
             return super().read_rankings(path)
         lists: dict[str, list[str]] = {}
-        for number, row in enumerate(read_csv(path, ("id", "images")), start=2):
+        for number, row in enumerate(read_csv(path, ("id", "images"), SITE), start=2):
             names = row["images"].split()
             if row["id"] in lists:
                 raise UserError(f"{path}, line {number}: {row['id']} has a ranking above already.")
@@ -88,24 +89,3 @@ class GLDv2Retrieval(Benchmark):
     def remedy(self, folder: str) -> str:
         """What is to be put there."""
         return ": put index and test of https://github.com/cvdfoundation/google-landmark there."
-
-
-def read_csv(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a CSV file that has some columns, each value a string.
-
-    Raises:
-        UserError: it cannot be read, or lacks a column.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            rows = [{name: row[name] or "" for name in columns} for row in reader] if not missing else []
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UserError(
-            f"{path}: cannot be read ({why}); https://github.com/cvdfoundation/google-landmark has it."
-        ) from None
-    if missing:
-        raise UserError(f"{path}: it has no column {', '.join(missing)}.")
-    return rows

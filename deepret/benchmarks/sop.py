@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from deepret.benchmarks.classes import Classes
+from deepret.data.sets.sop import SITE, read_products
 
 
 class StanfordOnlineProducts(Classes):
@@ -24,15 +25,8 @@ class StanfordOnlineProducts(Classes):
     name: ClassVar[str] = "sop"
     count: ClassVar[int] = 60_502
     recalls: ClassVar[Sequence[int]] = (1, 10, 100, 1000)
-    site: ClassVar[str] = "ROOT is the folder that Stanford_Online_Products.zip holds."
+    site: ClassVar[str] = SITE
 
     def labelled(self) -> list[tuple[str, str]]:
         """From Ebay_test.txt: image_id class_id super_class_id path."""
-        found = []
-        for number, words in self.lines("Ebay_test.txt"):
-            if number == 1 and words[0] == "image_id":
-                continue
-            if len(words) != 4:
-                raise self.wrong("Ebay_test.txt", number, words, "image_id class_id super_class_id path")
-            found.append((words[3], words[1]))
-        return found
+        return read_products(self.lists, "Ebay_test.txt")

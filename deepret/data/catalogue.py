@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -29,8 +29,10 @@ class Catalogue:
         labels: what each shows; empty where nobody says.
         splits: train, val, test, gallery, query or distractor.
         sizes: width and height of each upright photograph in pixels.
-        boxes: every box that is known in each photograph, in pixels, its own object's first; empty where none is.
+        boxes: every box that is known in each photograph, in pixels, its own object's first where it has a label; empty
+            where none is.
         views: True for an unlabelled photograph that is a class of its own, seen in augmented views.
+        pairs: rows (query, positive) that are known to show the same; empty where the labels alone say what does.
     """
 
     root: Path
@@ -40,9 +42,10 @@ class Catalogue:
     sizes: list[tuple[int, int]]
     boxes: list[list[Box]]
     views: list[bool]
+    pairs: list[tuple[int, int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self) if f.name != "root"}
+        lengths = {name: len(getattr(self, name)) for name in COLUMNS}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"the columns of a catalogue have one length, not {lengths}")
 
@@ -54,10 +57,12 @@ class Catalogue:
         return Photo(self.root / self.paths[i])
 
     def subset(self, rows: Iterable[int]) -> Catalogue:
-        """The catalogue of some rows, in their order."""
+        """The catalogue of some rows, in their order, and of the pairs that are among them."""
         rows = list(rows)
-        columns = {f.name: [getattr(self, f.name)[i] for i in rows] for f in fields(self) if f.name != "root"}
-        return Catalogue(self.root, **columns)
+        columns = {name: [getattr(self, name)[i] for i in rows] for name in COLUMNS}
+        place = {row: i for i, row in enumerate(rows)} if self.pairs else {}
+        pairs = [(place[q], place[p]) for q, p in self.pairs if q in place and p in place]
+        return Catalogue(self.root, **columns, pairs=pairs)
 
     def label_ids(self) -> Tensor:
         """The labels as numbers (n,) int64, in the order of their names; −1 for none."""
@@ -66,10 +71,10 @@ class Catalogue:
 
     def joined(self, other: Catalogue) -> Catalogue:
         """This catalogue's rows, then another's."""
-        names = [f.name for f in fields(self) if f.name not in ("root", "paths")]
-        columns = {name: [*getattr(self, name), *getattr(other, name)] for name in names}
+        columns = {name: [*getattr(self, name), *getattr(other, name)] for name in COLUMNS if name != "paths"}
+        pairs = [*self.pairs, *((q + len(self), p + len(self)) for q, p in other.pairs)]
         paths = other.paths if other.root == self.root else [str(other.root / path) for path in other.paths]
-        return Catalogue(self.root, paths=[*self.paths, *paths], **columns)
+        return Catalogue(self.root, paths=[*self.paths, *paths], **columns, pairs=pairs)
 
     def csv(self) -> str:
         """The catalogue as ``images.csv`` has it: path, label, split, and its own box where any is known.
@@ -89,7 +94,7 @@ class Catalogue:
         return text.getvalue()
 
     def digest(self) -> str:
-        """SHA-256 of all that training depends on: each row's path, size of file, label, split and boxes."""
+        """SHA-256 of all that training depends on: each row's path, size of file, label, split and boxes; the pairs."""
         found = hashlib.sha256()
         for i, path in enumerate(self.paths):
             try:
@@ -98,6 +103,8 @@ class Catalogue:
                 size = -1
             row = (path, size, self.labels[i], self.splits[i], self.boxes[i], self.views[i])
             found.update(repr(row).encode("utf-8", "surrogateescape"))
+        if self.pairs:
+            found.update(repr(self.pairs).encode())
         return found.hexdigest()
 
     def write_csv(self, path: Path) -> None:
@@ -107,3 +114,7 @@ class Catalogue:
             UserError: it cannot be written there.
         """
         write_whole(path, self.csv().encode("utf-8", "surrogateescape"))
+
+
+COLUMNS = tuple(f.name for f in fields(Catalogue) if f.name not in ("root", "pairs"))
+"""What a catalogue has of each photograph."""

@@ -259,6 +259,11 @@ def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:
         return False
     found = set(catalogue.splits)
     split = node.get("split")
+    if split is not None and not any(catalogue.labels):
+        raise UserError(
+            f"{catalogue.root}: no photograph has a label, so there is nothing to score: train without a score, with "
+            f"benchmark=none."
+        )
     if split is not None and split not in found and not {"query", "gallery"} <= found:
         mend = "give some classes that split in images.csv, or train"
         if config["data"]["_target_"].endswith(".Views"):  # nothing is held out, as asked for or of so few

@@ -31,7 +31,7 @@ def announcement(run: Path, catalogue: Catalogue, config: dict[str, Any], device
     """Where the run lies, what it learns from, in which arithmetic, and on what."""
     counts = {split: catalogue.splits.count(split) for split in SPLITS}
     pairs = zip(catalogue.labels, catalogue.splits, strict=True)
-    classes = len({label for label, split in pairs if split == "train"})
+    classes = len({label for label, split in pairs if split == "train" and label})
     images = ", ".join(f"{n:,} {split}" for split, n in counts.items() if n)
     where = torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU"
     return (

@@ -60,6 +60,8 @@ class EpochBatches:
 class Mining:
     """Mines the triplets of a random pool every so often, once for an epoch however often a loader starts over.
 
+    Where the catalogue has pairs, some of them are drawn, too, and what is mined are their negatives.
+
     The pool and the draw depend on (seed, epoch), the codes on the network at the epoch's beginning. Triplets that
     serve several epochs are part of the state of a run. Of several processes the first one mines for all.
 
@@ -88,6 +90,7 @@ class Mining:
         self.describe = describe
         self.seed = seed
         self.mined: int | None = None
+        self.pairs = pairs_among(catalogue, rows)
 
     def __call__(self, epoch: int) -> None:
         """Mines, unless the triplets at hand are this epoch's or still serve it."""
@@ -97,10 +100,15 @@ class Mining:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         order = torch.randperm(len(self.rows), generator=generator)
         pool = self.rows[order[: self.miner.size]].sort().values
-        photos = [self.catalogue.photo(i) for i in pool.tolist()]
-        codes = self.describe(photos, [self.catalogue.sizes[i] for i in pool.tolist()])
-        labels = self.catalogue.label_ids()[pool]
-        self.batches.set_triplets(first(lambda: pool[self.miner.mine(codes, labels, generator)]))
+        pairs = self.pairs
+        if self.catalogue.pairs:
+            pairs = pairs[torch.randperm(len(pairs), generator=generator)[: self.miner.queries]]
+        rows = torch.unique(torch.cat([pool, pairs.flatten()]))  # sorted
+        photos = [self.catalogue.photo(i) for i in rows.tolist()]
+        codes = self.describe(photos, [self.catalogue.sizes[i] for i in rows.tolist()])
+        labels = self.catalogue.label_ids()[rows]
+        places = (torch.searchsorted(rows, pairs), torch.isin(rows, pool)) if self.catalogue.pairs else ()
+        self.batches.set_triplets(first(lambda: rows[self.miner.mine(codes, labels, generator, *places)]))
         self.mined = epoch
 
     def state_dict(self) -> dict[str, Any]:
@@ -112,6 +120,13 @@ class Mining:
         if state["mined"] is not None:
             self.batches.set_triplets(state["triplets"])
             self.mined = state["mined"]
+
+
+def pairs_among(catalogue: Catalogue, rows: Tensor) -> Tensor:
+    """The catalogue's pairs (P, 2) of rows that are both among some."""
+    among = {*rows.tolist()} if catalogue.pairs else set()
+    found = [pair for pair in catalogue.pairs if among.issuperset(pair)]
+    return torch.tensor(found, dtype=torch.int64).reshape(-1, 2)
 
 
 def epoch_batches(
@@ -152,5 +167,10 @@ def epoch_batches(
         raise UserError(
             f"mining=pool: triplets are mined from labelled photographs of two classes at least, and the train split "
             f"in {catalogue.root} has {len(rows):,} of {len(counts):,}: take mining=all or mining=semi_hard."
+        )
+    if catalogue.pairs and not len(pairs_among(catalogue, rows)):
+        raise UserError(
+            f"mining=pool: of none of the pairs that {catalogue.root} brings are both photographs in the train split; "
+            f"take mining=all or mining=semi_hard, which go by the labels."
         )
     return EpochBatches(triplets, epoch, Mining(catalogue, rows, miner, triplets, describe, seed))

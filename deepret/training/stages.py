@@ -28,7 +28,7 @@ from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import Hear, KeepBest, KeepMined, SaveState, Watch
 from deepret.training.compiled import compile_training
 from deepret.training.learning import freeze, loss_of, optimiser, ranking_rates
-from deepret.training.plan import FIRST, Stage, learns_regions
+from deepret.training.plan import FIRST, Stage, learns_regions, plan
 from deepret.training.preemption import Preemption
 from deepret.training.profile import Profile
 from deepret.training.proposals.joint import BoxBatches, box_loader
@@ -86,7 +86,8 @@ class Training:
                 "references with mining=pool: mined triplets are compared with nothing else; take references=batch, or "
                 "mining=all or mining=semi_hard."
             )
-        self.batches(miner, 1, None, lambda: 0)
+        if any(stage.kind == "ranking" and stage.epochs for stage in plan(self.config)):
+            self.batches(miner, 1, None, lambda: 0)
         if learns_regions(self.config):
             build(self.config["boxes"]).check(self.catalogue)
 
@@ -191,7 +192,7 @@ class Training:
         return self.best_of(trainer)
 
     def boxed(self, split: str) -> tuple[list[int], list[list[Box]]]:
-        """The labelled rows of a split that have boxes, and these; found once, with the network of the first stage."""
+        """The rows of a split that have boxes, and these, no views; found once, with the network of the first stage."""
         if self.known_boxes is None:
             ranker = self.network_of(FIRST, self.run.folder / FIRST / "best.ckpt")
             self.known_boxes = build(self.config["boxes"]).boxes(self.catalogue, self.describer(ranker, Describer))

@@ -13,7 +13,7 @@ import pytest
 import torch
 from benchmarks.walks import average_precision, precision_at
 
-from deepret.benchmarks.ground_truth.pickled import read_pickle, read_revisited
+from deepret.benchmarks.ground_truth.pickled import read_revisited
 from deepret.benchmarks.oxford5k import Oxford5k
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.roxford5k import ROxford5k
@@ -113,39 +113,6 @@ def test_ground_truth_that_cannot_be_right_is_told(
 ) -> None:
     with pytest.raises(UserError, match=told):
         ROxford5k(str(miniature(tmp_path, truth, **changed))).truth()
-
-
-class Runs:
-    """A pickle of it would make a file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (self.path,))
-
-
-def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
-    path, made = tmp_path / "x.pkl", tmp_path / "made"
-    for content in (Runs(made), {"gnd": [Runs(made)]}, np.array([Runs(made)])):
-        path.write_bytes(pickle.dumps(content))
-        with pytest.raises(UserError, match=r"x.pkl: no pickle of plain lists and numbers \(it asks for "):
-            read_pickle(path)
-    path.write_bytes(b"no pickle")
-    with pytest.raises(UserError, match="no pickle of plain lists"):
-        read_pickle(path)
-    with pytest.raises(UserError, match="No such file"):
-        read_pickle(tmp_path / "none.pkl")
-    assert not made.exists()
-
-
-@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
-def test_arrays_and_numbers_are_let_in(tmp_path: Path, protocol: int) -> None:
-    held = {"a": np.arange(3), "b": [1, 2.5, "x", None, np.float64(2), np.int64(3)], "c": np.zeros((0, 2))}
-    (tmp_path / "x.pkl").write_bytes(pickle.dumps(held, protocol=protocol))
-    found = read_pickle(tmp_path / "x.pkl")
-    assert found["b"] == held["b"]
-    assert all(np.array_equal(found[key], held[key]) for key in "ac")
 
 
 def test_the_older_ground_truth_is_the_same_in_both_forms(tmp_path: Path, ground_truth: Path) -> None:

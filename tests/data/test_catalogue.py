@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,19 @@ def test_a_csv_is_written_whole_and_without_views(tmp_path: Path) -> None:
 def test_a_distractor_has_no_own_box(tmp_path: Path) -> None:
     made = catalogue(tmp_path, ["train", "distractor", "test", "distractor"], ["a", "", "b", ""])
     assert made.csv() == "path,label,split\n0.jpg,a,train\n1.jpg,,distractor\n2.jpg,b,test\n3.jpg,,distractor\n"
+
+
+def test_pairs_go_with_their_rows(tmp_path: Path) -> None:
+    made = replace(catalogue(tmp_path, ["train"] * 4), pairs=[(0, 2), (3, 1), (2, 0)])
+    assert made.subset([2, 3, 0]).pairs == [(2, 0), (0, 2)]
+    assert made.subset([0, 1]).pairs == []
+    assert catalogue(tmp_path, ["val"] * 3).joined(made).pairs == [(3, 5), (6, 4), (5, 3)]
+    assert made.joined(catalogue(tmp_path, ["val"])).pairs == made.pairs
+    assert made.csv() == catalogue(tmp_path, ["train"] * 4).csv()
+
+
+def test_a_digest_knows_the_pairs(tmp_path: Path) -> None:
+    made = catalogue(tmp_path, ["train"] * 3)
+    paired, others = replace(made, pairs=[(0, 1)]), replace(made, pairs=[(1, 0)])
+    assert len({made.digest(), paired.digest(), others.digest()}) == 3
+    assert paired.digest() == replace(made, pairs=[(0, 1)]).digest()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import pickle
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,70 @@ def test_a_joint_rpn_learns_on_while_ranking_does(program) -> None:
     run = Path(ended.json["run"])
     with (run / "metrics.csv").open() as file:
         assert any(row["name"] == "box loss" and row["stage"] == "3-ranking" for row in csv.DictReader(file))
+
+
+@pytest.fixture
+def detection(photos: Path) -> Path:
+    """Photographs with boxes and without labels, as PASCAL VOC has them."""
+    root = photos.parent / "VOCdevkit"
+    for folder in ("JPEGImages", "Annotations", "ImageSets/Main"):
+        (root / "VOC2007" / folder).mkdir(parents=True)
+    box = "<xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax>"
+    for i, path in enumerate(sorted(photos.glob("*/0.png"))):
+        boxes = [(5 + i, 9, 40 + i, 60), (30, 1 + i, 72, 30)]
+        objects = "".join(f"<object><bndbox>{box.format(*b)}</bndbox></object>" for b in boxes)
+        (root / f"VOC2007/Annotations/{i:06d}.xml").write_text(f"<annotation>{objects}</annotation>")
+        Image.open(path).save(root / f"VOC2007/JPEGImages/{i:06d}.jpg")
+        with (root / f"VOC2007/ImageSets/Main/{'train' if i < 5 else 'val'}.txt").open("a") as file:
+            file.write(f"{i:06d}\n")
+    return root
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:data=voc. .* has other counts than are published")
+def test_an_rpn_alone_learns_on_boxes_without_labels(program, detection: Path) -> None:
+    words = (*FAST, "data=voc", f"data.root={detection}", "regions=rpn", "stages.ranking=0", "stages.refinement=0")
+    refused = program("train", *words)
+    assert refused.code == 2
+    assert "no photograph has a label" in refused.err
+    assert "benchmark=none" in refused.err
+    ended = program("train", *words, "benchmark=none")
+    assert ended.code == 0, ended.err
+    assert "images: 5 train, 2 val; 0 classes to train on" in ended.out
+    run = Path(ended.json["run"])
+    with (run / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["stage"] for row in rows} == {"2-proposals"}
+    assert {"log loss", "box loss", "proposal recall"} <= {row["name"] for row in rows}
+    proposed, last = (network_of(run / stage / "best.ckpt") for stage in ("2-proposals", "3-ranking"))
+    assert proposed["network.regions.is_trained"]
+    assert all(torch.equal(last[key], proposed[key]) for key in proposed)
+    ranked = program("train", *FAST, "data=voc", f"data.root={detection}", "regions=rpn", "benchmark=none")
+    assert ranked.code == 2
+    assert "there are 0 labelled classes in train" in ranked.err
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:data=sfm120k. .* has other counts than are published")
+def test_published_pairs_are_mined(program, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, cids = photos.parent / "sfm", []
+    for i, path in enumerate(sorted(photos.glob("*/*.png"))):
+        cids.append(f"{i:012x}")
+        place = root / "ims" / cids[-1][-2:] / cids[-1][-4:-2] / cids[-1][-6:-4] / cids[-1]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(path.read_bytes())
+    train = {"cids": cids[:20], "cluster": [i // 4 for i in range(20)], "qidxs": [0, 4, 8], "pidxs": [3, 5, 9]}
+    val = {"cids": cids[20:], "cluster": [i // 4 for i in range(8)], "qidxs": [0], "pidxs": [1]}
+    (root / "retrieval-SfM-120k.pkl").write_bytes(pickle.dumps({"train": train, "val": val}))
+    mined, mine = [], Pool.mine
+    monkeypatch.setattr(Pool, "mine", lambda *given: mined.append((given[4], mine(*given))) or mined[-1][1])
+    words = ("mining=pool", "mining.margin=2.0", "mining.size=6", "mining.queries=2", "mining.one_a_class=true")
+    ended = program("train", *FAST, "data=sfm120k", f"data.root={root}", "batch.images=6", *words)
+    assert ended.code == 0, ended.err
+    assert ended.json["benchmark"] == "split (val)"
+    [(pairs, triplets)] = mined
+    assert len(pairs) == 2
+    assert {tuple(row) for row in triplets[:, :2].tolist()} == {tuple(row) for row in pairs.tolist()}
 
 
 @pytest.mark.slow

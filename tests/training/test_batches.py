@@ -125,3 +125,43 @@ def test_a_pool_without_any_triplet_is_refused_at_once(labels: list[str]) -> Non
     batch = BatchSettings(images=6, images_per_class=3, size=32)
     with pytest.raises(UserError, match=r"mining=pool.*mining=semi_hard"):
         epoch_batches(catalogue, Pool(), batch, {}, 1, 0, None, lambda: 0, 0, 1)
+
+
+def paired(pairs: list[tuple[int, int]], miner: Pool, splits: Sequence[str] = ("train",)) -> EpochBatches:
+    catalogue = replace(CATALOGUE, pairs=pairs, splits=[splits[i % len(splits)] for i in range(PHOTOS)])
+    return epoch_batches(
+        catalogue,
+        miner,
+        BatchSettings(6, 3, 32),
+        {},
+        5,
+        7,
+        Describes(),
+        lambda: 0,
+        0,
+        1,  # type: ignore[arg-type]
+    )
+
+
+def test_pairs_alone_are_query_and_positive() -> None:
+    pairs = [(0, 4), (4, 8), (21, 1), (2, 6)]
+    batches = paired(pairs, Pool(9.0, size=5, negatives=3, one_a_class=True))
+    drawn = [draw.index for batch in batches for draw in batch]
+    triplets = {tuple(drawn[i : i + 3]) for i in range(0, len(drawn), 3)}
+    assert {triplet[:2] for triplet in triplets} == set(pairs)
+    assert all(q % 4 != n % 4 for q, _, n in triplets)
+    assert len({n for _, _, n in triplets}) <= 5  # out of the pool
+
+
+def test_so_many_pairs_are_drawn() -> None:
+    pairs = [(i, (i + 4) % PHOTOS) for i in range(PHOTOS)]
+    batches = paired(pairs, Pool(9.0, size=20, queries=3))
+    drawn = [draw.index for batch in batches for draw in batch]
+    queries = {(drawn[i], drawn[i + 1]) for i in range(0, len(drawn), 3)}
+    assert len(queries) <= 3
+    assert queries <= set(pairs)
+
+
+def test_pairs_of_other_splits_are_none() -> None:
+    with pytest.raises(UserError, match=r"mining=pool: of none of the pairs that .* both photographs in the train spl"):
+        paired([(0, 1), (1, 5)], Pool(9.0), ("train", "val"))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from deepret.losses.triplet import Triplet
-from deepret.training.mining import pool
+from deepret.training.mining import pool as pool_module
 from deepret.training.mining.pool import Pool
 
 
@@ -26,6 +26,23 @@ def slow_pool(codes: Tensor, labels: Tensor, margin: float, negatives: int) -> s
                     losses[n] = 0.5 * max(0.0, margin + near - float(((codes[q] - codes[n]) ** 2).sum()))
             hardest = sorted(losses, key=lambda n: -losses[n])[:negatives]
             found |= {(q, p, n) for n in hardest if losses[n] > 0}
+    return found
+
+
+def slow_pairs(
+    codes: Tensor, labels: Tensor, pairs: list[tuple[int, int]], pool: list[bool], margin: float, negatives: int
+) -> set[tuple[int, int, int]]:
+    """The triplets of some pairs, whose negatives are the nearest of the pool, one of each other class at most."""
+    found = set()
+    for q, p in pairs:
+        near = float(((codes[q] - codes[p]) ** 2).sum())
+        far = {n: float(((codes[q] - codes[n]) ** 2).sum()) for n in range(len(codes)) if pool[n]}
+        taken, clusters = [], {int(labels[q])}
+        for n in sorted(far, key=far.__getitem__):
+            if len(taken) < negatives and int(labels[n]) not in clusters:
+                taken.append(n)
+                clusters.add(int(labels[n]))
+        found |= {(q, p, n) for n in taken if margin + near - far[n] > 0}
     return found
 
 
@@ -51,13 +68,44 @@ def seeded(seed: int = 0) -> torch.Generator:
 def test_agrees_with_loops(seed: int, count: int, kinds: int, negatives: int, margin: float, block: int) -> None:
     codes, labels = some_codes(seed, count, kinds)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "BLOCK", block)
+        patch.setattr(pool_module, "BLOCK", block)
         found = Pool(margin, negatives=negatives).mine(codes, labels, seeded())
     assert found.shape == (len(found), 3)
     assert found.dtype == torch.int64
     triplets = [tuple(row) for row in found.tolist()]
     assert len(set(triplets)) == len(triplets)
     assert set(triplets) == slow_pool(codes, labels, margin, negatives)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    count=st.integers(2, 14),
+    kinds=st.integers(1, 6),
+    negatives=st.sampled_from([1, 2, 25]),
+    margin=st.sampled_from([0.05, 0.5, 5.0]),
+    block=st.sampled_from([1, 4, 64]),
+)
+def test_pairs_agree_with_loops(seed: int, count: int, kinds: int, negatives: int, margin: float, block: int) -> None:
+    codes, labels = some_codes(seed, count, kinds)
+    draws = torch.rand(count, 2, generator=seeded(seed + 1))
+    pairs = [(int(q), int(p)) for q in range(count) for p in range(count) if q != p and labels[q] == labels[p]]
+    pairs = [pair for pair in pairs if draws[pair[0], 0] < 0.7]
+    pool = draws[:, 1] < 0.6
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pool_module, "BLOCK", block)
+        miner = Pool(margin, negatives=negatives, one_a_class=True)
+        found = miner.mine(codes, labels, seeded(), torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2), pool)
+    triplets = [tuple(row) for row in found.tolist()]
+    assert len(set(triplets)) == len(triplets)
+    assert set(triplets) == slow_pairs(codes, labels, pairs, pool.tolist(), margin, negatives)
+
+
+def test_the_nearest_of_each_class_is_the_first_of_several() -> None:
+    far = torch.inf
+    distances = torch.tensor([[3.0, 1.0, 1.0, 2.0, far], [5.0, 4.0, 3.0, far, far]])
+    found = pool_module.nearest_of_each(distances, torch.tensor([7, 7, 7, -1, 2]))
+    assert found.tolist() == [[far, 1.0, far, 2.0, far], [far, far, 3.0, far, far]]
 
 
 def test_keeps_no_more_than_asked_and_the_same_for_the_same_seed() -> None:

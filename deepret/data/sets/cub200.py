@@ -1,0 +1,93 @@
+"""Caltech-UCSD Birds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, NonNegativeInt
+
+from deepret.data.listing import Row
+from deepret.data.sets.lists import Lists
+from deepret.data.sets.published import PublishedSet, held_out
+from deepret.errors import UserError
+
+SITE = "ROOT is the folder CUB_200_2011 that CUB_200_2011.tgz holds."
+"""What is to be unpacked, for training and benchmark."""
+FIRST_TEST = 101
+"""The first class of the test half."""
+
+
+class CUB200(PublishedSet):
+    """Birds: the 5,864 photographs of the first 100 species to learn from, the 5,924 of the others as test.
+
+    - Source: https://www.vision.caltech.edu/datasets/cub_200_2011: CUB_200_2011.tgz, whose folder CUB_200_2011 ROOT is.
+    - Lists: images.txt, number and path below images/; image_class_labels.txt, number and class.
+    - Published use: learn from the one half, test on the other; val is held out from the first here.
+
+    Args:
+        root: the folder.
+        strict: whether a file that cannot be read stops the run; otherwise it is reported once and left out.
+        val_share: share of the species to learn from that choose the best checkpoint.
+        split_seed: of that draw.
+        split: which split is scored.
+        cache: where it is kept which files are sound.
+
+    Wah et al., The Caltech-UCSD Birds-200-2011 dataset, 2011; the halves of Oh Song et al., CVPR 2016.
+    """
+
+    name: ClassVar[str] = "cub200"
+    fetch: ClassVar[str] = f"https://www.vision.caltech.edu/datasets/cub_200_2011 has it: {SITE}"
+
+    def __init__(
+        self,
+        root: str,
+        strict: bool = False,
+        val_share: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        split_seed: NonNegativeInt = 0,
+        split: Literal["val", "test"] = "test",
+        cache: str | None = "~/.cache/deepret",
+    ) -> None:
+        super().__init__(root, strict, cache)
+        self.val_share = val_share
+        self.split_seed = split_seed
+
+    def rows(self) -> list[Row]:
+        """From images.txt and image_class_labels.txt.
+
+        Raises:
+            UserError: one of them is missing or cannot be read.
+        """
+        rows = [
+            Row(f"images/{path}", label, "train" if int(label) < FIRST_TEST else "test")
+            for path, label in read_birds(self.lists)
+        ]
+        return held_out(rows, self.val_share, self.split_seed)
+
+    def published(self) -> Mapping[str, int]:
+        """The two halves."""
+        return {"train": 5864, "test": 5924}
+
+
+def read_birds(lists: Lists) -> list[tuple[str, str]]:
+    """Path below images/ and number of the species of each photograph, from images.txt and image_class_labels.txt.
+
+    Raises:
+        UserError: one of them is missing or cannot be read, or they do not fit.
+    """
+    paths, labels = _column(lists, "images.txt"), _column(lists, "image_class_labels.txt")
+    if paths.keys() != labels.keys():
+        number = min(paths.keys() ^ labels.keys())
+        raise UserError(f"{lists.root}: photograph {number} stands in one of images.txt and image_class_labels.txt.")
+    if not all(label.isdecimal() for label in labels.values()):
+        raise UserError(f"{lists.root / 'image_class_labels.txt'}: a class is no number.")
+    return [(paths[number], labels[number]) for number in paths]
+
+
+def _column(lists: Lists, name: str) -> dict[str, str]:
+    found = {}
+    for number, words in lists.lines(name):
+        if len(words) != 2:
+            raise lists.wrong(name, number, words, "two words, the photograph's number first")
+        found[words[0]] = words[1]
+    return found
