@@ -152,7 +152,8 @@ def full(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
 
         def opened(path: Path, mode: str = "r", *args: object, **kwargs: object) -> object:
             if part in path.name and not path.name.startswith(".") and set(mode) & set("wax") and "b" in mode:
-                return Limited(path, mode.replace("b", ""))
+                raw = Limited(path, mode.replace("b", ""))
+                return raw if kwargs.get("buffering") == 0 else io.BufferedWriter(raw, 512)
             return real(path, mode, *args, **kwargs)  # type: ignore[call-overload]
 
         monkeypatch.setattr(Path, "open", opened)
