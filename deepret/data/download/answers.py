@@ -127,7 +127,7 @@ def failure(error: Exception, url: str) -> Exception:
     """What is to be raised for an error of the network."""
     host = urlsplit(url).hostname
     if isinstance(error, socket.gaierror):
-        return Unreachable(f"the name {host} cannot be looked up ({error.strerror}); is this machine online?")
+        return Unreachable(f"the name {host} cannot be looked up ({error.strerror}): see that this machine is online")
     if isinstance(error, ssl.SSLCertVerificationError):
         return Unusable(f"{host} has no certificate that this machine trusts ({error.verify_message})")
     if isinstance(error, TimeoutError):

@@ -179,7 +179,7 @@ def _look(data: bytes, kind: str, name: str) -> None:
     """Refuses what is plainly another thing: a page where one is to log in, or one that says that it is gone."""
     page = data[:200].lstrip().lower().startswith(PAGES) or kind == "text/html"
     if page and not name.endswith((".html", ".htm")):
-        raise Unusable("a web page came in place of the file; is there one to log in to, or was the file moved?")
+        raise Unusable("a web page came in place of the file: perhaps one to log in to, or the file was moved")
     wanted = MAGIC.get(Path(name).suffix)
     if data and wanted is not None and not data.startswith(wanted[: len(data)]):
         raise Unusable(f"what came is no {Path(name).suffix} file")

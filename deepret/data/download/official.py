@@ -56,9 +56,8 @@ def fetch_set(name: str, root: Path | str, *, photographs: bool = True, mirrors:
     if not missing:
         return
     with _alone(root / WORK, name):
-        there = _look(root)  # another program may have fetched it while this one waited
         for number, file in enumerate(missing, start=1):
-            if not there(file):
+            if not there(file):  # another program may have fetched it while this one waited
                 print(f"{name}: fetching {file.name} ({number} of {len(missing)})", flush=True)
                 try:
                     _get(file, root)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import random
 import shutil
@@ -20,6 +21,7 @@ import pytest
 
 from deepret.data.download import answers, fetch
 from deepret.data.download.fetch import NotFetched
+from deepret.data.download.part import Part
 from deepret.errors import UserError
 
 CONTENT = random.Random(0).randbytes(300_000)
@@ -193,7 +195,7 @@ def test_no_server_no_name_no_address(server: Any, tmp_path: Path, monkeypatch: 
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(NotFetched, match=r"the name nowhere.invalid cannot be looked up .*online\?"):
+    with pytest.raises(NotFetched, match=r"the name nowhere.invalid cannot be looked up .*online"):
         fetch.fetch(["http://nowhere.invalid/a"], tmp_path / "a")
 
 
@@ -225,6 +227,16 @@ def test_a_disk_that_fills_up(server: Any, tmp_path: Path, full: Callable[[str, 
         assert (tmp_path / "a.bin.part").read_bytes() == CONTENT[:70_000]
         fetch.fetch([url], tmp_path / "a.bin")
     assert server.asked[-1] == ("/a.bin", "bytes=70000-", '"one"')
+    assert (tmp_path / "a.bin").read_bytes() == CONTENT
+
+
+def test_a_disk_that_takes_a_little_at_a_time(server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(io.FileIO):
+        def write(self, data: Any) -> int:
+            return super().write(data[: 1 + len(data) // 2])
+
+    monkeypatch.setattr(Part, "open", lambda part: Slow(part.path, "a"))
+    fetch.fetch([server.put("a.bin", CONTENT)], tmp_path / "a.bin")
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
 
 
