@@ -19,6 +19,7 @@ from deepret.benchmarks.sources.rankings import Rankings, read_rankings
 from deepret.benchmarks.sources.source import Source
 from deepret.benchmarks.truth import Setting, Truth, plain
 from deepret.data import members
+from deepret.data.download.official import fetch_set
 from deepret.data.folder import images_below
 from deepret.errors import UserError
 
@@ -40,6 +41,7 @@ class Benchmark(ABC):
         queries: codes of the queries, where ``descriptors`` are those of the database.
         distractors: more photographs that are right for no query: a folder of them, or with ``descriptors`` a ``.npy``.
         index: gives an empty index to search with; none compares everything, exactly.
+        download: whether what is missing of the published files below ``root`` is fetched first.
     """
 
     name: ClassVar[str]
@@ -62,12 +64,14 @@ class Benchmark(ABC):
         queries: str | None = None,
         distractors: str | None = None,
         index: Callable[[], Index] | None = None,
+        download: bool = False,
     ) -> None:
         self.root = Path(root).expanduser()
         self.ranking, self.descriptors, self.queries, self.distractors = map(
             _path, (ranking, descriptors, queries, distractors)
         )
         self.index = index
+        self.download = download
 
     @abstractmethod
     def truth(self) -> Truth:
@@ -86,9 +90,12 @@ class Benchmark(ABC):
         """Ranks the database for every query and scores the rankings.
 
         Raises:
-            UserError: files that are missing, ground truth that cannot be read, a box outside its photograph, codes or
-                rankings that do not fit, or no query that is there with a positive.
+            UserError: files that are missing, or cannot be fetched where ``download`` asks for it, ground truth that
+                cannot be read, a box outside its photograph, codes or rankings that do not fit, or no query that is
+                there with a positive.
         """
+        if self.download:
+            fetch_set(self.name, self.root, photographs=self.ranking is None and self.descriptors is None)
         truth = self.truth()
         source = self.rankings_from(describe, truth)
         database = source.database(truth)

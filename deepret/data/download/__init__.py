@@ -1,0 +1,1 @@
+"""Published sets, fetched from where they are published."""

@@ -1,0 +1,209 @@
+"""Archives that are right, broken, and hostile."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import stat
+import tarfile
+import zipfile
+from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deepret.data.download.archive import Damaged, Entry
+from deepret.data.download.places import Unsafe, places
+from deepret.data.download.unpack import unpack
+from deepret.errors import UserError
+
+FILES = {"jpg/a.jpg": random.Random(0).randbytes(5000), "jpg/b/c.jpg": b"c", "./list.txt": b"a\nc\n"}
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def kinds(tarred: Callable[..., bytes], zipped: Callable[..., bytes]) -> dict[str, bytes]:
+    return {"a.tgz": tarred(FILES), "a.tar": tarred(FILES, "w"), "a.zip": zipped(FILES)}
+
+
+@pytest.mark.parametrize("kind", ["a.tgz", "a.tar", "a.zip"])
+def test_it_is_unpacked_beside_what_is_there(
+    tmp_path: Path, tarred: Callable[..., bytes], zipped: Callable[..., bytes], kind: str
+) -> None:
+    archive, folder = tmp_path / kind, tmp_path / "new" / "root"
+    archive.write_bytes(kinds(tarred, zipped)[kind])
+    assert unpack(archive, folder) == ["jpg", "list.txt"]
+    assert tree(folder) == {name.removeprefix("./"): content for name, content in FILES.items()}
+    (folder / "jpg" / "own.jpg").write_bytes(b"own")
+    (folder / "jpg" / "a.jpg").write_bytes(b"broken")
+    assert unpack(archive, folder) == ["jpg", "list.txt"]
+    assert tree(folder) == {**{name.removeprefix("./"): c for name, c in FILES.items()}, "jpg/own.jpg": b"own"}
+    mode = stat.S_IMODE((folder / "jpg" / "a.jpg").stat().st_mode)
+    (tmp_path / "new.txt").touch()
+    assert mode == stat.S_IMODE((tmp_path / "new.txt").stat().st_mode)
+    assert unpack(archive, tmp_path / "inside", "jpg/") == ["a.jpg", "b"]
+    with pytest.raises(UserError, match="there is nothing in a folder png in it"):
+        unpack(archive, tmp_path / "inside", "png")
+    assert sorted(path.name for path in (tmp_path / "inside").iterdir()) == ["a.jpg", "b"]
+
+
+def info(name: str, kind: bytes, target: str = "") -> tarfile.TarInfo:
+    found = tarfile.TarInfo(name)
+    found.type, found.linkname = kind, target
+    return found
+
+
+HOSTILE: dict[str, dict[str, Any]] = {
+    "upwards": {"../evil": b"x"},
+    "upwards within": {"jpg/../../evil": b"x"},
+    "upwards on windows": {"jpg\\..\\..\\evil": b"x"},
+    "absolute": {"/tmp/deepret-evil": b"x"},
+    "absolute on windows": {"C:\\evil": b"x"},
+    "link out": {"l": info("l", tarfile.SYMTYPE, "../evil")},
+    "link to a path": {"l": info("l", tarfile.SYMTYPE, "/etc/passwd")},
+    "through a link": {"l": info("l", tarfile.SYMTYPE, "jpg"), "l/evil": b"x"},
+    "through a link in other letters": {"l": info("l", tarfile.SYMTYPE, "jpg"), "L/evil": b"x"},
+    "over a link": {"l": info("l", tarfile.SYMTYPE, "jpg/a.jpg"), "./l": b"x"},
+    "link through a link": {
+        "s": info("jpg/s", tarfile.SYMTYPE, "b"),
+        "l": info("jpg/l", tarfile.SYMTYPE, "s/../../x"),
+    },
+    "hard link out": {"l": info("l", tarfile.LNKTYPE, "../evil")},
+    "hard link to a path": {"l": info("l", tarfile.LNKTYPE, "/etc/passwd")},
+    "hard link to nothing": {"l": info("l", tarfile.LNKTYPE, "later")},
+    "hard link to a link": {"l": info("l", tarfile.SYMTYPE, "jpg"), "m": info("m", tarfile.LNKTYPE, "l")},
+    "device": {"d": info("d", tarfile.CHRTYPE)},
+    "pipe": {"d": info("d", tarfile.FIFOTYPE)},
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+def test_nothing_of_a_hostile_tar_file_is_written(tmp_path: Path, tarred: Callable[..., bytes], what: str) -> None:
+    archive = tmp_path / "a.tgz"
+    archive.write_bytes(tarred({**FILES, **HOSTILE[what]}))
+    with pytest.raises(UserError, match=r"a.tgz is not unpacked: .*; nothing was written") as error:
+        unpack(archive, tmp_path / "root")
+    assert "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tgz"]
+
+
+def test_nothing_of_a_hostile_zip_file_is_written(tmp_path: Path, zipped: Callable[..., bytes]) -> None:
+    link = zipfile.ZipInfo("l")
+    link.external_attr, link.comment = (stat.S_IFLNK | 0o777) << 16, b"../evil"
+    pipe = zipfile.ZipInfo("p")
+    pipe.external_attr = (stat.S_IFIFO | 0o777) << 16
+    archive = tmp_path / "a.zip"
+    for bad in ({"../evil": b"x"}, {"/tmp/evil": b"x"}, {"a\\..\\..\\evil": b"x"}, {"l": link}, {"p": pipe}):
+        archive.write_bytes(zipped({**FILES, **bad}))
+        with pytest.raises(UserError, match="nothing was written"):
+            unpack(archive, tmp_path / "root")
+        assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
+
+
+def test_links_within_are_links(tmp_path: Path, tarred: Callable[..., bytes], zipped: Callable[..., bytes]) -> None:
+    links = {"l": info("top/l", tarfile.SYMTYPE, "../top/a"), "h": info("top/h", tarfile.LNKTYPE, "top/a")}
+    (tmp_path / "a.tar").write_bytes(tarred({"top/a": b"a", **links}, "w"))
+    unpack(tmp_path / "a.tar", tmp_path / "root")
+    assert tree(tmp_path / "root") == {"top/a": b"a", "top/h": b"a", "top/l": b"a"}
+    assert os.readlink(tmp_path / "root/top/l") == "../top/a"
+    with pytest.raises(UserError, match="out of the folder"):
+        unpack(tmp_path / "a.tar", tmp_path / "inside", "top")
+    link = zipfile.ZipInfo("top/l")
+    link.external_attr, link.comment = (stat.S_IFLNK | 0o777) << 16, b"a"
+    (tmp_path / "a.zip").write_bytes(zipped({"top/a": b"a", "top/l": link}))
+    unpack(tmp_path / "a.zip", tmp_path / "inside", "top")
+    assert os.readlink(tmp_path / "inside/l") == "a"
+
+
+names = st.lists(st.sampled_from(["..", ".", "a", "b", "A", ""]), min_size=1, max_size=4).map("/".join)
+entries = st.builds(Entry, names, st.sampled_from(["file", "folder", "link", "hard link"]), st.just(0), names)
+
+
+@given(st.lists(entries, max_size=6), st.sampled_from(["", "a"]))
+def test_what_passes_stays_within(found: list[Entry], inside: str) -> None:
+    """Followed as a disk would, link after link, no name that passes leads above the folder."""
+    try:
+        placed = [entry for entry in places(found, inside) if entry is not None]
+    except Unsafe:
+        return
+    links = {entry.name: entry.target for entry in placed if entry.kind == "link"}
+
+    def follow(path: str, depth: int = 0) -> list[str]:
+        place: list[str] = []
+        for part in path.split("/"):
+            if part == "..":
+                assert place, path
+                place.pop()
+            elif part not in ("", "."):
+                place.append(part)
+            name = "/".join(place)
+            if name in links and depth < 20:
+                place = follow("/".join([*place[:-1], links[name]]), depth + 1)
+        return place
+
+    for entry in placed:
+        follow(entry.name)
+
+
+@pytest.mark.parametrize("kind", ["a.tgz", "a.tar", "a.zip"])
+def test_a_cut_off_or_broken_archive_is_one_message(
+    tmp_path: Path, tarred: Callable[..., bytes], zipped: Callable[..., bytes], kind: str
+) -> None:
+    whole = kinds(tarred, zipped)[kind]
+    archive = tmp_path / kind
+    spoilt = bytearray(whole)
+    spoilt[3000] ^= 1
+    cuts = [whole[: len(whole) // 2], whole[:10], b"", *([] if kind == "a.tar" else [whole[:-9], bytes(spoilt)])]
+    if kind == "a.tar":
+        cuts += [whole[: 512 * (1 + 10)], whole[: 512 * 11] + b"x" * 512 + whole[512 * 12 :]]  # between two members
+    for cut in cuts:
+        archive.write_bytes(cut)
+        with pytest.raises(Damaged, match=rf"{kind} is damaged or cut off, or no archive") as error:
+            unpack(archive, tmp_path / "root")
+        assert "\n" not in str(error.value)
+        assert not any(tmp_path.glob("root/*"))
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    tmp_path: Path, tarred: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, full: Callable[[str, int], None]
+) -> None:
+    archive, root = tmp_path / "a.tgz", tmp_path / "root"
+    archive.write_bytes(tarred(FILES))
+    usage = namedtuple("usage", "total used free")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda path: usage(0, 0, 5000))
+        with pytest.raises(UserError, match=r"a.tgz takes 5.00kB in .*root when unpacked, and 5.00kB are free"):
+            unpack(archive, root)
+    full("a.jpg", 1000)
+    with pytest.raises(
+        UserError, match=r"a.tgz could not be unpacked into .*root: the disk is full; .*archive is kept"
+    ):
+        unpack(archive, root)
+    assert list(root.iterdir()) == []
+    assert archive.exists()
+
+
+def test_what_a_killed_run_left_is_taken_away(tmp_path: Path, tarred: Callable[..., bytes]) -> None:
+    archive = tmp_path / "a.tgz"
+    archive.write_bytes(tarred({"jpg/a.jpg": b"a"}))
+    left = tmp_path / "root" / ".a.tgz.unpacking" / "jpg"
+    left.mkdir(parents=True)
+    (left / "half.jpg").touch()
+    unpack(archive, tmp_path / "root")
+    assert tree(tmp_path / "root") == {"jpg/a.jpg": b"a"}
+
+
+def test_a_folder_in_the_way_of_a_file(tmp_path: Path, tarred: Callable[..., bytes]) -> None:
+    archive = tmp_path / "a.tgz"
+    archive.write_bytes(tarred({"jpg/a.jpg": b"a"}))
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "jpg").touch()
+    with pytest.raises(UserError, match=r"could not be unpacked into .*Not a directory"):
+        unpack(archive, tmp_path / "root")
