@@ -33,6 +33,7 @@ class Cars196(PublishedSet):
         split_seed: of that draw.
         split: which split is scored.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
 
     Krause et al., 3D object representations for fine-grained categorization, 2013; the halves of Oh Song et al., CVPR
     2016.
@@ -49,8 +50,9 @@ class Cars196(PublishedSet):
         split_seed: NonNegativeInt = 0,
         split: Literal["val", "test"] = "test",
         cache: str | None = "~/.cache/deepret",
+        download: bool = False,
     ) -> None:
-        super().__init__(root, strict, cache)
+        super().__init__(root, strict, cache, download)
         self.val_share = val_share
         self.split_seed = split_seed
 

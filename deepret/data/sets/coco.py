@@ -36,6 +36,7 @@ class COCO(PublishedSet):
         strict: whether a file that cannot be read stops the run; otherwise it is reported once and left out.
         split: which split is scored, where there are labels.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
 
     Lin et al., Microsoft COCO, ECCV 2014.
     """
@@ -53,9 +54,15 @@ class COCO(PublishedSet):
         strict: bool = False,
         split: Literal["val", "test"] = "val",
         cache: str | None = "~/.cache/deepret",
+        download: bool = False,
     ) -> None:
-        super().__init__(root, strict, cache)
+        super().__init__(root, strict, cache, download)
         self.year = year
+
+    @property
+    def official(self) -> str:
+        """With its year."""
+        return f"{self.name}{self.year}"
 
     def rows(self) -> list[Row]:
         """From the instances of train and val.

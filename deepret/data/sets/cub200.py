@@ -32,6 +32,7 @@ class CUB200(PublishedSet):
         split_seed: of that draw.
         split: which split is scored.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
 
     Wah et al., The Caltech-UCSD Birds-200-2011 dataset, 2011; the halves of Oh Song et al., CVPR 2016.
     """
@@ -47,8 +48,9 @@ class CUB200(PublishedSet):
         split_seed: NonNegativeInt = 0,
         split: Literal["val", "test"] = "test",
         cache: str | None = "~/.cache/deepret",
+        download: bool = False,
     ) -> None:
-        super().__init__(root, strict, cache)
+        super().__init__(root, strict, cache, download)
         self.val_share = val_share
         self.split_seed = split_seed
 

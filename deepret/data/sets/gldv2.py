@@ -33,6 +33,7 @@ class GLDv2(PublishedSet):
         split_seed: of that draw.
         split: which split is scored; test is the benchmark gldv2_retrieval.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
 
     Weyand et al., CVPR 2020; the clean list: Yokoo et al., Two-stage discriminative re-ranking, CVPRW 2020. The counts
     are from memory.
@@ -53,8 +54,9 @@ class GLDv2(PublishedSet):
         split_seed: NonNegativeInt = 0,
         split: Literal["val", "test"] = "val",
         cache: str | None = "~/.cache/deepret",
+        download: bool = False,
     ) -> None:
-        super().__init__(root, strict, cache)
+        super().__init__(root, strict, cache, download)
         self.list = list
         self.val_share = val_share
         self.split_seed = split_seed

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import first, report
+from deepret.data.download.official import fetch_set
 from deepret.data.folder import check_folder, sound
 from deepret.data.listing import Row
 from deepret.data.photo import Box
@@ -30,6 +31,7 @@ class PublishedSet(ABC):
         strict: whether a photograph that is there and cannot be read stops the run; otherwise it is reported once and
             left out.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
     """
 
     name: ClassVar[str]
@@ -37,8 +39,9 @@ class PublishedSet(ABC):
     fetch: ClassVar[str]
     """What is to be had where, and where below the root it goes: sentences."""
 
-    def __init__(self, root: str, strict: bool, cache: str | None) -> None:
+    def __init__(self, root: str, strict: bool, cache: str | None, download: bool = False) -> None:
         self.root = Path(root).expanduser()
+        self.download = download
         self.strict = strict
         self.cache = None if cache is None else Path(cache).expanduser()
 
@@ -55,6 +58,11 @@ class PublishedSet(ABC):
         return {}
 
     @property
+    def official(self) -> str:
+        """The set's name among those that can be fetched."""
+        return self.name
+
+    @property
     def lists(self) -> Lists:
         """The lists below the root."""
         return Lists(self.root, "data.root", self.fetch)
@@ -63,8 +71,11 @@ class PublishedSet(ABC):
         """The catalogue, each file looked at.
 
         Raises:
-            UserError: no such folder, a list that is missing or cannot be read, or no photograph that is there.
+            UserError: no such folder, a list that is missing or cannot be read, no photograph that is there, or files
+                that cannot be fetched where ``download`` asks for it.
         """
+        if self.download:
+            fetch_set(self.official, self.root)
         try:
             check_folder(self.root, "data.root")
         except UserError as error:

@@ -38,6 +38,7 @@ class SfM120k(PublishedSet):
         strict: whether a file that cannot be read stops the run; otherwise it is reported once and left out.
         split: which split is scored.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
 
     Radenović, Tolias, Chum, Fine-tuning CNN image retrieval with no human annotation, TPAMI 2019.
     """
@@ -55,9 +56,15 @@ class SfM120k(PublishedSet):
         strict: bool = False,
         split: Literal["val", "test"] = "val",
         cache: str | None = "~/.cache/deepret",
+        download: bool = False,
     ) -> None:
-        super().__init__(root, strict, cache)
+        super().__init__(root, strict, cache, download)
         self.size = size
+
+    @property
+    def official(self) -> str:
+        """By its size."""
+        return f"sfm{self.size}"
 
     def load(self) -> Catalogue:
         """The catalogue with its pairs.

@@ -29,6 +29,7 @@ class StanfordOnlineProducts(PublishedSet):
         split_seed: of that draw.
         split: which split is scored.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
 
     Oh Song et al., Deep metric learning via lifted structured feature embedding, CVPR 2016.
     """
@@ -44,8 +45,9 @@ class StanfordOnlineProducts(PublishedSet):
         split_seed: NonNegativeInt = 0,
         split: Literal["val", "test"] = "test",
         cache: str | None = "~/.cache/deepret",
+        download: bool = False,
     ) -> None:
-        super().__init__(root, strict, cache)
+        super().__init__(root, strict, cache, download)
         self.val_share = val_share
         self.split_seed = split_seed
 

@@ -37,6 +37,7 @@ class VOC(PublishedSet):
         strict: whether a file that cannot be read stops the run; otherwise it is reported once and left out.
         split: which split is scored, where there are labels.
         cache: where it is kept which files are sound.
+        download: whether what is missing below ``root`` is fetched first.
 
     Everingham et al., The PASCAL visual object classes challenge, IJCV 2010.
     """
@@ -55,10 +56,16 @@ class VOC(PublishedSet):
         strict: bool = False,
         split: Literal["val", "test"] = "val",
         cache: str | None = "~/.cache/deepret",
+        download: bool = False,
     ) -> None:
-        super().__init__(root, strict, cache)
+        super().__init__(root, strict, cache, download)
         self.year = year
         self.difficult = difficult
+
+    @property
+    def official(self) -> str:
+        """With its year."""
+        return f"{self.name}{self.year}"
 
     def rows(self) -> list[Row]:
         """From the lists of train, val and, where it is there, test; the boxes from each photograph's annotation.

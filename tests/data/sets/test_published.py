@@ -2,13 +2,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
+import yaml
 
+from deepret.config import conf_dir
+from deepret.data.download.mirrors import MIRRORS, read_mirrors
 from deepret.data.listing import Row
+from deepret.data.sets import published
 from deepret.data.sets.published import PublishedSet, fitting, held_out
 from deepret.errors import UserError
+from deepret.parts import build
+
+
+def all_sets() -> list[tuple[str, dict[str, Any]]]:
+    """The published sets among the options of data, with their settings."""
+    found = [(path.stem, yaml.safe_load(path.read_text())) for path in sorted((conf_dir() / "data").glob("*.yaml"))]
+    return [(name, node) for name, node in found if ".sets." in node.get("_target_", "")]
 
 
 class Few(PublishedSet):
@@ -102,3 +113,22 @@ def test_classes_are_held_out_of_train_alone() -> None:
     assert [row.path for row in found] == [row.path for row in listed]
     assert held_out(listed, 0.0, 0) == listed
     assert held_out(listed, 0.3, 1) != found
+
+
+SETS = [(option, node) for option, node in all_sets() if "download" in node]
+
+
+@pytest.mark.parametrize(("option", "node"), SETS, ids=[option for option, _ in SETS])
+def test_what_can_be_fetched_is_fetched_before_anything_is_read(
+    option: str, node: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetched = []
+    monkeypatch.setattr(published, "fetch_set", lambda name, root: fetched.append((name, root)))
+    given = {**node, "root": str(tmp_path / "new"), "cache": None}
+    for download in (False, True):
+        with pytest.raises(UserError, match="there is no such folder"):
+            build({**given, "download": download}).load()
+    [(name, root)] = fetched
+    assert root == tmp_path / "new"
+    assert name in read_mirrors(MIRRORS)
+    assert name.startswith(option)
