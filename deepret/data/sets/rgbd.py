@@ -24,7 +24,7 @@ class RGBD(PublishedSet):
     - Source: https://rgbd-dataset.cs.washington.edu/dataset: rgbd-dataset with the cut-out objects, or
       rgbd-dataset_full with whole frames (``crop=false``); ROOT is the folder of the categories.
     - Layout: CATEGORY/CATEGORY_N/CATEGORY_N_VIDEO_FRAME_crop.png, beside it _depthcrop.png, _maskcrop.png and _loc.txt
-      (left and top of the cut-out), which are not used; whole frames end in FRAME.png.
+      (left and top of the cut-out), which are not used; whole frames end in FRAME.png, which is from memory.
     - Published use: one class an object, for networks that tell objects; every fifth frame where less will do, as
       rgbd-dataset_eval has it. Objects are held out here for val and test.
 

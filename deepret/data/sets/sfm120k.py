@@ -34,7 +34,7 @@ class SfM120k(PublishedSet):
 
     Args:
         root: the folder.
-        size: 120k, or the smaller 30k, whose pickle is retrieval-SfM-30k.pkl.
+        size: 120k, or the smaller 30k, whose pickle, from memory, is retrieval-SfM-30k.pkl.
         strict: whether a file that cannot be read stops the run; otherwise it is reported once and left out.
         split: which split is scored.
         cache: where it is kept which files are sound.
