@@ -70,6 +70,16 @@ def near_duplicates(first: Prints, second: Prints | None = None) -> list[Pair]:
         first: n photographs.
         second: those that they are compared with; None compares the first with each other, each pair once.
     """
+    return [pair for pair in compared(first, second) if pair.similarity >= SIMILAR]
+
+
+def compared(first: Prints, second: Prints | None = None) -> list[Pair]:
+    """All pairs whose hashes are near, with how alike their photographs are.
+
+    Args:
+        first: n photographs.
+        second: those that they are compared with; None compares the first with each other, each pair once.
+    """
     other = first if second is None else second
     rows, columns = _hashed(first), _hashed(other)
     if not len(rows) or not len(columns):
@@ -92,7 +102,7 @@ def near_duplicates(first: Prints, second: Prints | None = None) -> list[Pair]:
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         looked = pool.map(confirmed, close)
         bar = tqdm(looked, "confirming", len(close), unit=" pairs", disable=None if len(close) else True, leave=False)
-        return [pair for pair in bar if pair.similarity >= SIMILAR]
+        return list(bar)
 
 
 def _hashed(found: Prints) -> npt.NDArray[np.int64]:
