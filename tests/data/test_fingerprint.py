@@ -7,21 +7,12 @@ import math
 
 import numpy as np
 import pytest
+from data.pictures import picture
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from deepret.data.fingerprint import BITS, LOW, SIDE, fingerprint, packed
-
-
-def picture(seed: int, width: int = 200, height: int = 150) -> Image.Image:
-    """Smooth shapes of many sizes, as photographs have them."""
-    random = np.random.default_rng(seed)
-    image = np.zeros((height, width, 3))
-    for cells in (3, 6, 12, 24):
-        coarse = Image.fromarray(random.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
-        image += np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), float) / 4
-    return Image.fromarray(image.round().astype(np.uint8))
 
 
 def apart(one: str, other: str) -> int:
