@@ -93,9 +93,9 @@ def counted(pairs: Iterable[Copies]) -> dict[str, int]:
 def told(pairs: Sequence[Copies]) -> str:
     """The leaks among the pairs in a few words, the first ones by name."""
     leaks = [pair for pair in pairs if pair.leak]
-    counts = " and ".join(f"{count:,} photographs of {name}" for name, count in counted(leaks).items())
+    counts = " and ".join(f"{count:,} of {name}" for name, count in counted(leaks).items())
     named = first((f"{pair.names[1]} = {pair.names[0]}" for pair in leaks), NAMED)
-    return f"leakage: {counts} are in train too ({named})"
+    return f"leakage: photographs that are scored are in train too, {counts} ({named})"
 
 
 def refuse(pairs: Sequence[Copies], allow: Collection[str]) -> None:
@@ -108,7 +108,7 @@ def refuse(pairs: Sequence[Copies], allow: Collection[str]) -> None:
     if wrong:
         names = ",".join(dict.fromkeys([*allow, *counted(wrong)]))
         raise UserError(
-            f"{told(wrong)}, so the score would not be one of photographs never seen: take one of each pair out, or "
+            f"{told(wrong)}, so the score would not be one of unseen photographs: take one of each pair out, or "
             f"let them pass with allow=[{names}]; deepret data lists and draws them all."
         )
 

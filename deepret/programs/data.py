@@ -57,7 +57,7 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     flat = found.flat + (benchmark.prints.flat if benchmark else 0)
     print(f"\n{pairs_table(pairs, NAMED)}" if pairs else "\nno near-duplicates")
     if flat:
-        print(f"{flat:,} photographs are flat, so they are compared with nothing")
+        print(f"flat, so they are compared with nothing: {flat:,} photographs")
     if any(pair.leak and pair.of[1] in config["allow"] for pair in pairs):
         report(f"{told([pair for pair in pairs if pair.of[1] in config['allow']])}, which is allowed.")
     values = {

@@ -58,7 +58,7 @@ def catalogue_prints(config: dict[str, Any], catalogue: Catalogue) -> Prints:
 
 def cache_of(config: dict[str, Any]) -> Path | None:
     """Where it is kept what files are: where the data keep it, if they do."""
-    kept = config["data"].get("cache", config["cache"])
+    kept = config["data"]["cache"] if "cache" in config["data"] else config["cache"]
     return None if kept is None else Path(kept).expanduser()
 
 

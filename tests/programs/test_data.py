@@ -71,7 +71,11 @@ def test_what_there_is_is_told(program, clean: Path, tmp_path: Path) -> None:
     assert found["splits"]["train"]["bytes"] == sum((clean / f"train{i}.png").stat().st_size for i in (0, 1))
     assert found["duplicates"] == {"train": 1, "test": 1}
     assert found["leaks"] == {}
-    for text in ("train3.png (the file is empty)", "classes have 2 to 2 photographs", "1 photographs are flat"):
+    for text in (
+        "train3.png (the file is empty)",
+        "classes have 2 to 2 photographs",
+        "flat, so they are compared with nothing: 1 photographs",
+    ):
         assert text in ended.out
     with Path(found["pairs"]).open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -95,7 +99,7 @@ def test_a_leak_ends_it_after_all_is_told_unless_it_is_allowed(program, leaking:
     )
     assert "picture" not in refused.json
     [message] = refused.err.splitlines()
-    for part in ("error: leakage", "1 photographs of test", "test1.png = train1.png", "allow=[test]"):
+    for part in ("error: leakage", "1 of test", "test1.png = train1.png", "allow=[test]"):
         assert part in message
     passed = program("data", *words, "allow=[test]")
     assert passed.code == 0, passed.err
@@ -175,7 +179,7 @@ def test_a_training_that_is_allowed_its_leaks_trains(program, leaking: Path, mon
     words = (*FAST, "data=catalogue", f"data.root={leaking}", "batch.images=4", "batch.images_per_class=2")
     ended = program("train", *words, "allow=[test]")
     assert ended.code == 0, ended.err
-    assert "warning: leakage: 1 photographs of test" in ended.out
+    assert "1 of test (test1.png = train1.png), which is allowed." in ended.out
 
 
 def config(target: str, **benchmark: object) -> dict:
