@@ -92,10 +92,15 @@ def changes(group: str, option: str, folders: list[str] | None = None) -> dict[s
 
 def known(program: str) -> list[str]:
     """The settings that stand at the top of a program's file in ``conf/``: its groups, then its own keys."""
+    return [name for name in _named(program) if name not in ("experiment", "debug")]
+
+
+def _named(program: str) -> list[str]:
+    """``known``, and the groups that may stand empty."""
     cfg = OmegaConf.load(conf_dir() / f"{file_of(program)}.yaml")
     assert isinstance(cfg, DictConfig)
     named = [str(name).rpartition("@")[2] for entry in cfg.defaults if not isinstance(entry, str) for name in entry]
-    return [name for name in (*named, *map(str, cfg)) if name not in ("experiment", "debug", "defaults")]
+    return [name for name in (*named, *map(str, cfg)) if name != "defaults"]
 
 
 def _explain(program: str, search: list[str], overrides: list[str], error: Exception) -> UserError:
@@ -136,7 +141,7 @@ def _explain(program: str, search: list[str], overrides: list[str], error: Excep
 def of_another_program(program: str, key: str) -> str:
     """Says whose a setting is, or an option, that this program has no group for; nothing where it has one."""
     group = key.partition(".")[0]
-    others = [other for other in ("train", "eval", "data") if group in known(other)]
+    others = [other for other in ("train", "eval", "data") if group in _named(other)]
     if program in others or not others:
         return ""
     mend = "; the device is accelerator=cpu or accelerator=auto" if (program, group) == ("eval", "trainer") else ""

@@ -140,6 +140,7 @@ def test_a_second_look_decodes_nothing(program, clean: Path, monkeypatch: pytest
         (["data.root=ROOT", "allow=[oxford5k]"], ["allow=oxford5k"]),
         (["data.root=ROOT", "allow=test"], ["allow='test'", "list"]),
         (["data.root=ROOT", "loss=triplet"], ["loss=triplet", "a setting of train"]),
+        (["data.root=ROOT", "debug=fast"], ["debug=fast", "data has no debug"]),
         (["data.root=ROOT", "within=maybe"], ["within='maybe'", "bool"]),
         (["data.root=ROOT", "alow=[test]"], ["alow", "'allow'"]),
         (["data.root=ROOT", "benchmark=oxfrd5k"], ["benchmark=oxfrd5k", "'oxford5k'"]),
