@@ -1,4 +1,4 @@
-"""``deepret train | eval | reproduce``; ``python -m deepret …`` and train.py, eval.py come here too."""
+"""``deepret train | eval | data | reproduce``; ``python -m deepret …`` and train.py, eval.py come here too."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
 PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
+    "data": "checks photographs: what there is, broken files, copies in train and test: deepret data data.root=DIR",
     "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
-    "report": "tells and draws: report sweep | transfer | proposal_recall | scene_matches | contact_sheet",
+    "report": "tells and draws: report sweep | transfer | proposal_recall | scene_matches | contact_sheet | duplicates",
 }
-REPORTS = ("sweep", "transfer", "proposal_recall", "scene_matches", "contact_sheet")
+REPORTS = ("sweep", "transfer", "proposal_recall", "scene_matches", "contact_sheet", "duplicates")
 CONFIG_DIR = ("--config-dir", "-cd")
 HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info", "-p", "--package"}
 
@@ -65,6 +66,8 @@ def main(program: str | None = None) -> None:
             overrides, folders = _split(words)
             if program == "eval":  # a checkpoint's configuration takes the place of eval.yaml
                 _task(program)(None, overrides, folders)
+            elif program == "data":
+                _task(program)(config.compose(program, overrides, folders), overrides)
             else:
                 code = _train(config.compose(program, overrides, folders), overrides, words)
         if several is not None:
@@ -159,6 +162,10 @@ def _task(program: str) -> Callable[..., Any]:
         from deepret.programs.train import train
 
         return train
+    if program == "data":
+        from deepret.programs.data import check_data
+
+        return check_data
     from deepret.programs.evaluate import evaluate
 
     return evaluate
@@ -202,7 +209,7 @@ def _through_hydra(program: str, words: list[str]) -> None:
 
     sweeps = program == "train" and bool({"-m", "--multirun"} & set(words))
 
-    @hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=program)
+    @hydra.main(version_base="1.3", config_path=str(config.conf_dir()), config_name=config.file_of(program))
     def job(cfg: Any) -> Any:
         words = list(HydraConfig.get().overrides.task)
         several = _several()

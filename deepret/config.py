@@ -19,6 +19,8 @@ from deepret.errors import UserError, closest
 
 OF_OTHERS = ("cluster", "sweep")
 """Folders of ``conf/`` that hold no options: SLURM and W&B read them."""
+FILES = {"data": "check"}
+"""A program's file in ``conf/`` where it has another name: a folder is called data, which is a group."""
 
 
 def conf_dir() -> Path:
@@ -28,11 +30,16 @@ def conf_dir() -> Path:
     return inside if inside.is_dir() else package.parent / "conf"
 
 
+def file_of(program: str) -> str:
+    """The name of a program's file in ``conf/``, without its ending."""
+    return FILES.get(program, program)
+
+
 def compose(program: str, overrides: list[str], folders: list[str] | None = None) -> DictConfig:
-    """Composes ``conf/<program>.yaml`` with a command line's overrides.
+    """Composes a program's file of ``conf/`` with a command line's overrides.
 
     Args:
-        program: ``train`` or ``eval``.
+        program: ``train``, ``eval`` or ``data``.
         overrides: as Hydra reads them: ``loss.margin=0.2``, ``regions=rpn``, ``+key=value``.
         folders: more configuration folders, for parts that live outside the package.
 
@@ -54,7 +61,7 @@ def _compose(program: str, overrides: list[str]) -> DictConfig:
     GlobalHydra.instance().clear()
     try:
         with initialize_config_dir(str(conf_dir()), version_base="1.3", job_name=program):
-            return hydra_compose(program, overrides=overrides)
+            return hydra_compose(file_of(program), overrides=overrides)
     finally:
         GlobalHydra.instance().hydra = running
 
@@ -84,11 +91,16 @@ def changes(group: str, option: str, folders: list[str] | None = None) -> dict[s
 
 
 def known(program: str) -> list[str]:
-    """The settings that stand at the top of ``conf/<program>.yaml``: its groups, then its own keys."""
-    cfg = OmegaConf.load(conf_dir() / f"{program}.yaml")
+    """The settings that stand at the top of a program's file in ``conf/``: its groups, then its own keys."""
+    return [name for name in _named(program) if name not in ("experiment", "debug")]
+
+
+def _named(program: str) -> list[str]:
+    """``known``, and the groups that may stand empty."""
+    cfg = OmegaConf.load(conf_dir() / f"{file_of(program)}.yaml")
     assert isinstance(cfg, DictConfig)
     named = [str(name).rpartition("@")[2] for entry in cfg.defaults if not isinstance(entry, str) for name in entry]
-    return [name for name in (*named, *map(str, cfg)) if name not in ("experiment", "debug", "defaults")]
+    return [name for name in (*named, *map(str, cfg)) if name != "defaults"]
 
 
 def _explain(program: str, search: list[str], overrides: list[str], error: Exception) -> UserError:
@@ -129,7 +141,7 @@ def _explain(program: str, search: list[str], overrides: list[str], error: Excep
 def of_another_program(program: str, key: str) -> str:
     """Says whose a setting is, or an option, that this program has no group for; nothing where it has one."""
     group = key.partition(".")[0]
-    others = [other for other in ("train", "eval") if group in known(other)]
+    others = [other for other in ("train", "eval", "data") if group in _named(other)]
     if program in others or not others:
         return ""
     mend = "; the device is accelerator=cpu or accelerator=auto" if (program, group) == ("eval", "trainer") else ""

@@ -1,4 +1,4 @@
-"""Looks at every file once: what size it is, and whether it can be decoded at all."""
+"""Looks at every file once: what size it is, whether it can be decoded at all, and what its hash is."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import PIL
 from tqdm import tqdm
 
 from deepret.data import members
+from deepret.data.fingerprint import DECODED, FORMAT, fingerprint
 from deepret.data.photo import MAX_PIXELS, decode, header_size, reason
 from deepret.errors import UserError
 from deepret.files import write_whole
@@ -29,16 +30,20 @@ MIN_SIDE = 16
 """Shorter sides, in pixels, show nothing."""
 MAX_ASPECT = 20
 """Longer strips become nothing but rounding once their larger side is resized."""
-RULES = f"{PIL.__version__} {MIN_SIDE} {MAX_ASPECT} {MAX_PIXELS}"
-"""What a verdict depends on beside the file: another Pillow may read what this one cannot."""
+RULES = f"{PIL.__version__} {MIN_SIDE} {MAX_ASPECT} {MAX_PIXELS} {FORMAT}"
+"""What a verdict, or a hash, depends on beside the file: another Pillow may read what this one cannot."""
 
 
 class Seen(NamedTuple):
-    """Width and height of an upright photograph in pixels, and what is wrong with it (empty where nothing is)."""
+    """Width and height of an upright photograph in pixels, what is wrong with it (empty where nothing is), its hash.
+
+    The hash is empty where something is wrong, or the picture is flat.
+    """
 
     width: int
     height: int
     wrong: str
+    hash: str = ""
 
 
 def look(path: Path) -> tuple[Seen, bool]:
@@ -52,10 +57,10 @@ def look(path: Path) -> tuple[Seen, bool]:
             return Seen(width, height, f"{size}: a side is shorter than {MIN_SIDE}"), True
         if max(width, height) > MAX_ASPECT * min(width, height):
             return Seen(width, height, f"{size}: one side is more than {MAX_ASPECT} times the other"), True
-        decode(path, max_side=32)
+        found = fingerprint(decode(path, max_side=DECODED))
     except Exception as error:  # a disk or a memory that fails may work next time
         return Seen(0, 0, reason(error)), getattr(error, "errno", None) is None and not isinstance(error, MemoryError)
-    return Seen(width, height, ""), True
+    return Seen(width, height, "", found), True
 
 
 def look_at_all(root: Path, paths: Sequence[str], cache: Path | None) -> list[Seen]:
@@ -88,7 +93,7 @@ def look_at_all(root: Path, paths: Sequence[str], cache: Path | None) -> list[Se
     return [fresh[path] if path in fresh else Seen(*known[path][1:]) for path in paths]
 
 
-def report(text: str) -> None:
+def report(text: str | UserWarning) -> None:
     """Tells the user of something that was mended by leaving it out; of several processes the first one speaks."""
     if int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) == 0:
         warnings.warn(text, stacklevel=2)
@@ -108,11 +113,11 @@ def _stamp(path: Path) -> list[int]:
 
 
 def _read(kept: Path | None) -> dict[str, list[Any]]:
-    """Path → [[bytes, time of change], width, height, wrong]; empty where it was found by other rules."""
+    """Path → [[bytes, time of change], width, height, wrong, hash]; empty where it was found by other rules."""
     try:
         found = json.loads(kept.read_text(encoding="utf-8")) if kept is not None else {}
         entries = found["seen"].items() if found.get("rules") == RULES else ()
-        return {path: [[int(s) for s in e[0]], int(e[1]), int(e[2]), str(e[3])] for path, e in entries}
+        return {path: [[int(s) for s in e[0]], int(e[1]), int(e[2]), str(e[3]), str(e[4])] for path, e in entries}
     except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return {}
 

@@ -17,6 +17,19 @@ NAMED = 20
 """So many broken files are named at most; of more than that, how many there are says enough."""
 
 
+class LeftOut(UserWarning):
+    """Says which files are left out as broken.
+
+    Args:
+        text: for people.
+        files: each with what is wrong with it.
+    """
+
+    def __init__(self, text: str, files: list[str]) -> None:
+        super().__init__(text)
+        self.files = files
+
+
 def check_folder(root: Path, key: str) -> None:
     """Makes sure that a folder is there.
 
@@ -89,9 +102,9 @@ def sound(root: Path, rows: list[Row], strict: bool, cache: Path | None) -> Cata
         if strict or len(broken) == len(rows):
             remedy = "data.strict=false leaves them out" if len(broken) < len(rows) else "there is nothing else in it"
             raise UserError(f"{text}: {first(broken, NAMED)}; mend or remove them ({remedy}).")
-        report(f"{text} and are left out: {first(broken, NAMED)}")
+        report(LeftOut(f"{text} and are left out: {first(broken, NAMED)}", broken))
     kept = [(row, what) for row, what in zip(rows, seen, strict=True) if not what.wrong]
-    for row, (width, height, _) in kept:
+    for row, (width, height, *_) in kept:
         for x0, y0, x1, y1 in row.boxes:
             if x0 < 0 or y0 < 0 or x1 > width or y1 > height:
                 raise UserError(

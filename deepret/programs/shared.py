@@ -38,7 +38,7 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
 
     Args:
         cfg: the composed configuration.
-        program: ``train`` or ``eval``, whose YAML says which settings there are.
+        program: ``train``, ``eval`` or ``data``, whose YAML says which settings there are.
 
     Raises:
         UserError: the first value that no part takes, or an index whose package is not installed.
@@ -60,7 +60,7 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
     return found
 
 
-OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "profile", "compile"})
+OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "profile", "compile", "allow"})
 """Settings that mean nothing where they are left out."""
 
 
@@ -84,8 +84,9 @@ def check_names(cfg: DictConfig, program: str) -> None:
             continue
         if not isinstance(node, DictConfig) or "_target_" not in node:
             options = configuration.groups().get(name)
+            file = configuration.file_of(program)
             mend = f"take one of its options: {', '.join(f'{name}={o}' for o in options)}." if options else ""
-            raise UserError(f"{name} is missing: {mend or f'{name} is needed as conf/{program}.yaml has it.'}")
+            raise UserError(f"{name} is missing: {mend or f'{name} is needed as conf/{file}.yaml has it.'}")
 
 
 def agree_on(cfg: DictConfig, **more: object) -> None:

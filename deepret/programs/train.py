@@ -17,6 +17,7 @@ from deepret.distributed.ranks import rank
 from deepret.errors import Preempted, UserError
 from deepret.models.network import Network
 from deepret.parts import build, check_value
+from deepret.programs.leaks import check_allowed, refuse_leaks
 from deepret.programs.shared import (
     agree_on,
     device_of,
@@ -96,6 +97,9 @@ def trained(run: Run, start: float, preemption: Preemption) -> dict[str, Any]:
     catalogue: Catalogue = first(lambda: data_of(run))
     training = Training(run, catalogue, device, preemption)
     training.check()
+    if not run.state["stages"] and "leaks" not in run.state:  # no stage has begun
+        run.state["leaks"] = first(lambda: refuse_leaks(config, catalogue))
+        run.save()
     try:
         values = learn_and_score(training, catalogue)
     except BaseException:
@@ -215,8 +219,8 @@ def check_before_work(config: dict[str, Any]) -> None:
     """Refuses what nothing could come of.
 
     Raises:
-        UserError: processes that nobody has started, stages that learn nothing where something has to be learned, or
-            a trainer that Lightning refuses.
+        UserError: processes that nobody has started, stages that learn nothing where something has to be learned,
+            names in ``allow`` that nothing has, or a trainer that Lightning refuses.
     """
     check_trainer(config["trainer"])
     if (count := wanted(config["trainer"])) > 1:
@@ -224,6 +228,7 @@ def check_before_work(config: dict[str, Any]) -> None:
     check_backend(config.get("compile"))
     if config.get("profile") and config["trainer"].get("profiler") is not None:
         raise UserError("trainer.profiler: profile=true brings its own, so take one of the two.")
+    check_allowed(config)
     plan(config)
     device_of(config)
     try_trainer(config["trainer"])

@@ -18,7 +18,7 @@ Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the upright photograph, half-open."""
 
 RIGHT, WRONG, QUERY, REGION = "#1a9850", "#d73027", "#2b5c8a", "#ffd92f"
-_INK, PAPER, GAP, _FRAME = "#222222", "#ffffff", 8, 4
+INK, PAPER, GAP, _FRAME = "#222222", "#ffffff", 8, 4
 
 
 def gallery(
@@ -47,11 +47,11 @@ def gallery(
     sheet = Image.new("RGB", (3 * GAP + pitch * (columns + 1), GAP + text + (pitch + text) * len(chosen)), PAPER)
     pen = ImageDraw.Draw(sheet)
     title = f"{result.benchmark}: mAP {100 * result.metrics['mAP']:.1f} %"
-    pen.text((GAP, GAP + text // 4), title, _INK, font=font, anchor="lt")
+    pen.text((GAP, GAP + text // 4), title, INK, font=font, anchor="lt")
     for row, query in enumerate(chosen):
         top = GAP + text + row * (pitch + text)
         paste(sheet, result.queries[query], (GAP, top), side, QUERY, regions)
-        pen.text((GAP + side // 2, top + side + text // 4), _ap(result, query), _INK, font=font, anchor="mt")
+        pen.text((GAP + side // 2, top + side + text // 4), _ap(result, query), INK, font=font, anchor="mt")
         _results(sheet, result, query, (3 * GAP + pitch, top), columns, side, regions)
     return sheet
 
@@ -95,11 +95,11 @@ def before_after(
     pen = ImageDraw.Draw(sheet)
     for row, query in enumerate(chosen):
         top = GAP + row * (height + GAP)
-        pen.text((GAP, top + text // 4), "query", _INK, font=font, anchor="lt")
+        pen.text((GAP, top + text // 4), "query", INK, font=font, anchor="lt")
         paste(sheet, before.queries[query], (GAP, top + text), 2 * side, QUERY, regions)
         for half, (name, result) in enumerate(zip(names, (before, after), strict=True)):
             y = top + half * (side + text)
-            pen.text((left, y + text // 4), f"{name}: {_ap(result, query)}", _INK, font=font, anchor="lt")
+            pen.text((left, y + text // 4), f"{name}: {_ap(result, query)}", INK, font=font, anchor="lt")
             _results(sheet, result, query, (left, y + text), columns, side, regions)
     return sheet
 

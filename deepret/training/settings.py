@@ -94,8 +94,12 @@ PROGRAM: dict[str, Any] = {
     "profile": bool,
     "compile": str | None,
     "accelerator": Literal["auto", "cpu", "gpu", "cuda"],
+    "allow": list[str],
+    "within": bool,
+    "picture": str | None,
+    "pairs": str | None,
 }
-"""The single settings of train.yaml and eval.yaml that stand outside any part, with their types."""
+"""The single settings of train.yaml, eval.yaml and check.yaml that stand outside any part, with their types."""
 
 
 def capped(batches: int, limit: float | int | None) -> int:

@@ -66,3 +66,15 @@ def photos(tmp_path: Path) -> Path:
             image = Image.fromarray(pattern.numpy()).resize((72 + 4 * number, 64), Image.Resampling.NEAREST)
             image.save(path)
     return tmp_path / "photos"
+
+
+@pytest.fixture
+def loose(tmp_path: Path) -> Path:
+    """Twelve photographs without labels, no two alike."""
+    torch.manual_seed(1)
+    (tmp_path / "loose").mkdir()
+    for number in range(12):
+        pattern = torch.randint(0, 256, (6, 6, 3), dtype=torch.uint8)
+        image = Image.fromarray(pattern.numpy()).resize((72, 64), Image.Resampling.NEAREST)
+        image.save(tmp_path / "loose" / f"{number}.png")
+    return tmp_path / "loose"

@@ -14,9 +14,11 @@ FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "trainer.max_e
 
 
 @pytest.mark.slow
-def test_a_checkpoint_is_scored_on_other_data_and_another_machine(program, photos: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_is_scored_on_other_data_and_another_machine(
+    program, photos: Path, loose: Path, tmp_path: Path
+) -> None:
     """Trained on views, whose split is val, with a GPU; scored on a catalogue's test split on a CPU."""
-    trained = program("train", *FAST, "data=views", f"data.root={photos}", "gallery=false")
+    trained = program("train", *FAST, "data=views", f"data.root={loose}", "gallery=false")
     assert trained.code == 0, trained.err
     found = torch.load(trained.json["checkpoint"], weights_only=True)
     found["deepret"]["config"]["trainer"]["accelerator"] = "gpu"

@@ -310,8 +310,8 @@ def test_own_photographs_without_boxes_train_the_rpn(program, photos: Path) -> N
     assert (Path(ended.json["run"]) / "images.csv").is_file()
 
 
-def test_views_alone_train_from_a_flat_folder(program, photos: Path) -> None:
-    ended = program("train", *FAST, "data=views", f"data.root={photos}")
+def test_views_alone_train_from_a_flat_folder(program, loose: Path) -> None:
+    ended = program("train", *FAST, "data=views", f"data.root={loose}")
     assert ended.code == 0, ended.err
     assert ended.json["benchmark"] == "split (val)"
     assert Path(ended.json["checkpoint"]).is_file()

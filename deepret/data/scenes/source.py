@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -38,6 +38,9 @@ class Scenes:
         view_share: their share of each batch's classes.
         cache: where the pictures are kept.
     """
+
+    disjoint: ClassVar[bool] = True
+    """No picture is in two splits: they show other buildings, each picture is rendered for itself."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import groupby
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt
 
@@ -63,6 +63,8 @@ class Turntable:
 
     Lai et al., A large-scale hierarchical multi-view RGB-D object dataset, ICRA 2011.
     """
+
+    disjoint: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -1,0 +1,85 @@
+"""Whether two photographs are one, up to a crop, a size, a brightness or a mark: laid upon each other and compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from deepret.data.photo import decode
+
+Array = npt.NDArray[np.float32]
+SIDE, BLOCK = 96, 8
+"""Of the grey picture that is laid upon another, and of the blocks that are compared, in pixels."""
+BLUR = 1.0
+"""Standard deviation, in pixels, of the blur that takes away what sampling alone makes different."""
+PLAIN = 3.0
+"""Blocks of less standard deviation in grey levels in both pictures say nothing."""
+SPEAKING = 0.25
+"""Share of the blocks that have to say something."""
+SHEAR = 0.01
+"""A crop or another size turns and shears nothing; another place to stand does."""
+SCALE = 0.75
+"""The smallest scale, each way, that a copy may have of what is compared."""
+
+
+def grey(path: Path) -> Array:
+    """A photograph as it is compared (96, 96), whatever its shape.
+
+    Raises:
+        Exception: the reader's own, where it cannot be read.
+    """
+    small = decode(path, max_side=2 * SIDE).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+    return np.asarray(small, np.float32)
+
+
+def similarity(first: Array, second: Array) -> float:
+    """How alike two pictures (96, 96) are, 0…1: the median over blocks of the correlation within each.
+
+    As they are, and laid upon each other by an affine map that may only scale and shift, whichever is better: what is
+    cut off, or covered by a mark, is no part of the blocks that count.
+
+    Source: Evangelidis and Psarakis, "Parametric image alignment using enhanced correlation coefficient maximization",
+    PAMI 2008.
+    """
+    whole = np.ones_like(first, dtype=bool)
+    found = [_alike(first, second, whole)]
+    found += [_laid_upon(one, other) for one, other in ((first, second), (second, first))]
+    return max(found)
+
+
+def _laid_upon(still: Array, moved: Array) -> float:
+    start, everywhere = np.eye(2, 3, dtype=np.float32), np.ones(still.shape, np.uint8)
+    stop = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 40, 1e-4)
+    try:
+        _, warp = cv2.findTransformECC(still, moved, start, cv2.MOTION_AFFINE, stop, everywhere, 5)
+    except cv2.error:  # it finds no way
+        return 0.0
+    scales = np.array([warp[0, 0], warp[1, 1]])
+    if max(abs(warp[0, 1]), abs(warp[1, 0])) > SHEAR or scales.min() < SCALE or scales.max() > 1 / SCALE:
+        return 0.0
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    seen = cv2.warpAffine(np.ones_like(moved), warp, (SIDE, SIDE), flags=flags) > 0.99
+    laid = np.asarray(cv2.warpAffine(moved, warp, (SIDE, SIDE), flags=flags), np.float32)
+    return _alike(still, laid, seen)
+
+
+def _alike(first: Array, second: Array, seen: npt.NDArray[np.bool_]) -> float:
+    """The median correlation of the blocks that are seen in full and say something; 0 where too few do."""
+    a, b = (_blocks(cv2.GaussianBlur(image, (0, 0), BLUR)) for image in (first, second))
+    counts = _blocks(seen).all(axis=1) & (np.maximum(a.std(axis=1), b.std(axis=1)) >= PLAIN)
+    if counts.sum() < SPEAKING * len(counts):
+        return 0.0
+    a, b = (v[counts] - v[counts].mean(axis=1, keepdims=True) for v in (a, b))
+    norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
+    return max(0.0, float(np.median((a * b).sum(axis=1) / np.maximum(norm, 1e-6))))
+
+
+def _blocks(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A picture's blocks (144, 64)."""
+    n = SIDE // BLOCK
+    return image.reshape(n, BLOCK, n, BLOCK).swapaxes(1, 2).reshape(n * n, BLOCK * BLOCK)

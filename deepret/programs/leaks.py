@@ -1,0 +1,88 @@
+"""What a program looks for leaks in: the configuration's data and its benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from deepret.benchmarks.none import NoBenchmark
+from deepret.benchmarks.protocol import Benchmark
+from deepret.data.catalogue import Catalogue
+from deepret.data.check import report
+from deepret.data.duplicates import Prints, prints
+from deepret.data.leaks import SCORED, Scored, copies, counted, refuse, told
+from deepret.errors import UserError, closest
+from deepret.parts import build, locate
+
+INSTEAD = ("ranking", "descriptors")
+"""A benchmark's settings that name what is scored in place of photographs."""
+
+
+def check_allowed(config: dict[str, Any]) -> None:
+    """Refuses names in ``allow`` that nothing has.
+
+    Raises:
+        UserError: one that is neither a split that is scored nor the benchmark.
+    """
+    name = benchmark_name(config)
+    names = [*SCORED, *([name] if name else [])]
+    for word in config.get("allow") or []:
+        if word not in names:
+            raise UserError(f"allow={word}: nothing that is scored has this name; {closest(word, names)}")
+
+
+def benchmark_name(config: dict[str, Any]) -> str | None:
+    """The name of a benchmark that has photographs of its own; None of any other."""
+    target = locate(config["benchmark"]["_target_"])
+    return str(target.name) if isinstance(target, type) and issubclass(target, Benchmark) else None
+
+
+def benchmark_prints(config: dict[str, Any]) -> Scored | None:
+    """The photographs that a benchmark asks and ranks, without its distractors; None where it has none of its own.
+
+    Raises:
+        UserError: files of it that are missing or cannot be read.
+    """
+    node, name = config["benchmark"], benchmark_name(config)
+    if name is None or any(node.get(key) for key in INSTEAD):
+        return None
+    benchmark: Benchmark = build({**node, "distractors": None})
+    files = benchmark.files(benchmark.truth()).values()
+    return Scored(name, prints(benchmark.root, [str(path.absolute()) for path in files], cache_of(config)))
+
+
+def catalogue_prints(config: dict[str, Any], catalogue: Catalogue) -> Prints:
+    """The hashes of a catalogue's photographs."""
+    return prints(catalogue.root, catalogue.paths, cache_of(config))
+
+
+def cache_of(config: dict[str, Any]) -> Path | None:
+    """Where it is kept what files are: where the data keep it, if they do."""
+    kept = config["data"]["cache"] if "cache" in config["data"] else config["cache"]
+    return None if kept is None else Path(kept).expanduser()
+
+
+def refuse_leaks(config: dict[str, Any], catalogue: Catalogue) -> dict[str, int]:
+    """Compares train with what a training is scored on; gives how many leaks of each name are allowed.
+
+    Data that are ``disjoint`` are not looked at, but for views, which are compared with a benchmark of photographs.
+
+    Raises:
+        UserError: leaks that are not allowed.
+    """
+    node = config["benchmark"]
+    scored: tuple[str, ...] = SCORED
+    if benchmark_name(config) or locate(node["_target_"]) is NoBenchmark or node.get("split") == "val":
+        scored = ("val",)  # it chooses the checkpoint; nothing else of the data is scored
+    if getattr(locate(config["data"]["_target_"]), "disjoint", False):
+        catalogue, scored = catalogue.subset(i for i, view in enumerate(catalogue.views) if view), ()
+    if "train" not in catalogue.splits:
+        return {}
+    benchmark = benchmark_prints(config)
+    if benchmark is None and not set(scored).intersection(catalogue.splits):
+        return {}
+    pairs = copies(catalogue, catalogue_prints(config, catalogue), scored, benchmark, within=False)
+    refuse(pairs, config.get("allow") or [])
+    if pairs:
+        report(f"{told(pairs)}, which is allowed.")
+    return counted(pairs)

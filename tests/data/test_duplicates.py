@@ -1,0 +1,74 @@
+"""Copies are found among other photographs, each file decoded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from data.pictures import picture
+from PIL import Image
+
+from deepret.data import check, duplicates
+from deepret.data.duplicates import Prints, near_duplicates, prints
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Ten photographs; 2 again as a smaller JPEG, 3 again with its edges cut off and darker; flat ones, and no file."""
+    root = tmp_path / "photos"
+    root.mkdir()
+    for seed in range(10):
+        picture(seed).save(root / f"{seed}.png")
+    picture(2).resize((130, 100)).save(root / "2 again.jpg", quality=70)
+    picture(3).crop((4, 3, 196, 148)).point(lambda v: round(0.8 * v)).save(root / "3 again.jpg")
+    for name in ("flat", "flat too"):
+        Image.new("RGB", (60, 50), "grey").save(root / f"{name}.png")
+    (root / "broken.jpg").write_bytes(b"no photograph")
+    return root
+
+
+def names(found: Prints, pairs: list, other: Prints | None = None) -> set[tuple[str, str]]:
+    return {(found.paths[p.first].stem, (other or found).paths[p.second].stem) for p in pairs}
+
+
+def all_of(folder: Path, cache: Path | None = None) -> Prints:
+    return prints(folder, sorted(p.name for p in folder.iterdir()), cache)
+
+
+def test_copies_are_found(folder: Path) -> None:
+    found = all_of(folder)
+    assert names(found, near_duplicates(found)) == {("2 again", "2"), ("3 again", "3")}
+    assert found.flat == 2
+    assert [path.name for path, why in zip(found.paths, found.wrong, strict=True) if why] == ["broken.jpg"]
+
+
+def test_two_sets_are_compared_either_way(folder: Path) -> None:
+    found = all_of(folder)
+    again = found.subset([i for i, path in enumerate(found.paths) if "again" in path.stem])
+    rest = found.subset([i for i, path in enumerate(found.paths) if "again" not in path.stem])
+    assert names(again, near_duplicates(again, rest), rest) == {("2 again", "2"), ("3 again", "3")}
+    turned = {(two, one) for one, two in names(rest, near_duplicates(rest, again), again)}
+    assert turned == {("2 again", "2"), ("3 again", "3")}
+    assert near_duplicates(again, Prints([], [], [])) == []
+
+
+def test_a_second_look_decodes_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = all_of(folder, tmp_path / "cache")
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(check, "decode", never)
+    assert all_of(folder, tmp_path / "cache") == once
+
+
+def test_a_file_that_is_gone_is_no_copy(folder: Path) -> None:
+    found = all_of(folder)
+    (folder / "2.png").unlink()
+    assert names(found, near_duplicates(found)) == {("3 again", "3")}
+
+
+def test_near_hashes_alone_are_not_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = all_of(folder)
+    monkeypatch.setattr(duplicates, "DISTANCE", 255)
+    assert names(found, near_duplicates(found)) == {("2 again", "2"), ("3 again", "3")}
