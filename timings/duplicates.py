@@ -20,8 +20,8 @@ import numpy as np
 from extraction import generated
 
 from deepret.data.check import look
-from deepret.data.duplicates import DISTANCE
-from deepret.data.hamming import close_pairs
+from deepret.data.duplicates.hamming import close_pairs
+from deepret.data.duplicates.pairs import DISTANCE
 from deepret.data.photo import decode, header_size
 
 

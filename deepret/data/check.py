@@ -16,7 +16,7 @@ import PIL
 from tqdm import tqdm
 
 from deepret.data import members
-from deepret.data.fingerprint import DECODED, FORMAT, fingerprint
+from deepret.data.duplicates.fingerprint import DECODED, FORMAT, fingerprint
 from deepret.data.photo import MAX_PIXELS, decode, header_size, reason
 from deepret.errors import UserError
 from deepret.files import write_whole

@@ -13,8 +13,8 @@ from omegaconf import DictConfig
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import first, report
+from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse, told
 from deepret.data.folder import NAMED, LeftOut
-from deepret.data.leaks import SCORED, Copies, Scored, copies, counted, refuse, told
 from deepret.parts import build
 from deepret.programs.leaks import benchmark_prints, catalogue_prints, check_allowed
 from deepret.programs.shared import last_line, prepare

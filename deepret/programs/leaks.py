@@ -9,8 +9,8 @@ from deepret.benchmarks.none import NoBenchmark
 from deepret.benchmarks.protocol import Benchmark
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import report
-from deepret.data.duplicates import Prints, prints
-from deepret.data.leaks import SCORED, Scored, copies, counted, refuse, told
+from deepret.data.duplicates.leaks import SCORED, Scored, copies, counted, refuse, told
+from deepret.data.duplicates.pairs import Prints, prints
 from deepret.errors import UserError, closest
 from deepret.parts import build, locate
 

@@ -16,11 +16,11 @@ from pydantic import NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
 from deepret.data.check import look
-from deepret.data.duplicates import DISTANCE, SIMILAR, Pair, compared, prints
+from deepret.data.duplicates.leaks import Copies
+from deepret.data.duplicates.pairs import DISTANCE, SIMILAR, Pair, compared, prints
+from deepret.data.duplicates.registration import grey, similarity
 from deepret.data.folder import check_folder, images_below
-from deepret.data.leaks import Copies
 from deepret.data.photo import open_photo
-from deepret.data.registration import grey, similarity
 from deepret.errors import UserError
 from deepret.reports.command import command
 from deepret.reports.gallery import save_png

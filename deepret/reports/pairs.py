@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
-from deepret.data.leaks import Copies
+from deepret.data.duplicates.leaks import Copies
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 from deepret.files import write_whole

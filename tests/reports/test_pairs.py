@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from deepret.data.leaks import Copies
+from deepret.data.duplicates.leaks import Copies
 from deepret.reports.gallery import QUERY, WRONG
 from deepret.reports.pairs import by_kind, pairs_table, side_by_side, write_pairs
 

@@ -10,8 +10,8 @@ import pytest
 from data.pictures import picture
 from PIL import Image
 
-from deepret.data.duplicates import SIMILAR
-from deepret.data.registration import BLOCK, SIDE, grey, similarity
+from deepret.data.duplicates.pairs import SIMILAR
+from deepret.data.duplicates.registration import BLOCK, SIDE, grey, similarity
 
 
 def slow_similarity(first: np.ndarray, second: np.ndarray) -> float:

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from deepret.data.check import look_at_all
-from deepret.data.fingerprint import packed
-from deepret.data.hamming import close_pairs
-from deepret.data.registration import Array, grey, similarity
+from deepret.data.duplicates.fingerprint import packed
+from deepret.data.duplicates.hamming import close_pairs
+from deepret.data.duplicates.registration import Array, grey, similarity
 
 DISTANCE = 88
 """Bits of 255 in which the hashes of a copy differ at most; pairs beyond are not looked at."""

@@ -8,8 +8,8 @@ import pytest
 from data.pictures import picture
 
 from deepret.data.catalogue import Catalogue
-from deepret.data.duplicates import prints
-from deepret.data.leaks import SCORED, Copies, Scored, copies, counted, refuse
+from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse
+from deepret.data.duplicates.pairs import prints
 from deepret.errors import UserError
 
 

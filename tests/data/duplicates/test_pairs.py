@@ -9,7 +9,7 @@ from data.pictures import picture
 from PIL import Image
 
 from deepret.data import check, duplicates
-from deepret.data.duplicates import Prints, near_duplicates, prints
+from deepret.data.duplicates.pairs import Prints, near_duplicates, prints
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.data.check import first
-from deepret.data.duplicates import Prints, near_duplicates
+from deepret.data.duplicates.pairs import Prints, near_duplicates
 from deepret.errors import UserError
 
 SCORED = ("val", "test", "query", "gallery")

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepret.data.fingerprint import BITS, LOW, SIDE, fingerprint, packed
+from deepret.data.duplicates.fingerprint import BITS, LOW, SIDE, fingerprint, packed
 
 
 def apart(one: str, other: str) -> int:

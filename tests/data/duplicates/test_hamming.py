@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepret.data import hamming
-from deepret.data.hamming import close_pairs
+from deepret.data.duplicates import hamming
+from deepret.data.duplicates.hamming import close_pairs
 
 
 def rows(count: int, seed: int, like: np.ndarray | None = None) -> np.ndarray:

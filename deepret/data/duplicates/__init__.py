@@ -1,0 +1,1 @@
+"""The same photograph twice: hashes, how near they are, and whether one picture lies upon the other."""
