@@ -21,6 +21,7 @@ PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
     "data": "checks photographs: what there is, broken files, copies in train and test: deepret data data.root=DIR",
+    "fetch": "fetches a published set, or distractors: deepret fetch name=revisitop1m root=DIR",
     "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
     "report": "tells and draws: report sweep | transfer | proposal_recall | scene_matches | contact_sheet | duplicates",
@@ -56,6 +57,8 @@ def main(program: str | None = None) -> None:
             code = _reproduce(words)
         elif program == "report":
             _report(words)
+        elif program == "fetch":
+            _command("deepret.programs.fetch.fetch", words, "name=sop root=DIR")
         elif program == "pack":
             _command("deepret.programs.pack.pack", words, "root=photos out=shards")
         elif HYDRA_ONLY.intersection(w.split("=")[0] for w in words):

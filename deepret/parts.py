@@ -17,7 +17,7 @@ from deepret.errors import UserError, closest
 INJECTED = frozenset(
     {
         *("channels", "stride", "mean", "std"),  # of the backbone, for all other parts of a network
-        *("classes", "length"),  # labels that are learned, and of the codes, for losses
+        *("class_ids", "code_length"),  # labels that are learned, and of the codes, for losses
         *("params", "optimizer", "total_steps"),
         *("catalogue", "index"),
     }

@@ -18,8 +18,8 @@ class Classification(nn.Module):
     count for nothing.
 
     Args:
-        classes: (C,) int64, ascending, the labels that are learned; from the program.
-        length: D, of the codes; from the program.
+        class_ids: (C,) int64, ascending, the labels that are learned; from the program.
+        code_length: D, of the codes; from the program.
         scale: s. Codes of length one need one above 1 to be told apart surely; codes of a head without L2 do not.
         smoothing: share of the probability that is wanted for all classes alike.
         rate: learning rate of the layer, as a multiple of the network's, which knows much already.
@@ -32,16 +32,16 @@ class Classification(nn.Module):
 
     def __init__(
         self,
-        classes: Tensor,
-        length: int,
+        class_ids: Tensor,
+        code_length: int,
         scale: PositiveFloat = 16.0,
         smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         rate: PositiveFloat = 100.0,
     ) -> None:
         super().__init__()
-        self.register_buffer("classes", classes, persistent=False)
-        self.weight = nn.Parameter(torch.zeros(len(classes), length))
-        self.bias = nn.Parameter(torch.zeros(len(classes)))
+        self.register_buffer("class_ids", class_ids, persistent=False)
+        self.weight = nn.Parameter(torch.zeros(len(class_ids), code_length))
+        self.bias = nn.Parameter(torch.zeros(len(class_ids)))
         self.scale = scale
         self.smoothing = smoothing
         self.rate = rate
@@ -62,7 +62,7 @@ class Classification(nn.Module):
 
     def numbers(self, labels: Tensor) -> Tensor:
         """The place (A,) of each label among the classes."""
-        return torch.searchsorted(self.get_buffer("classes"), labels)
+        return torch.searchsorted(self.get_buffer("class_ids"), labels)
 
     @torch.no_grad()
     def statistics(

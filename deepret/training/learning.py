@@ -20,7 +20,9 @@ Rates = list[tuple[nn.Module, float]]
 def loss_of(node: dict[str, Any], network: Network, catalogue: Catalogue) -> nn.Module:
     """A loss, told of the classes of the train split and of the length of the codes where it asks for them."""
     train = torch.tensor([split == "train" for split in catalogue.splits], dtype=torch.bool)
-    loss: nn.Module = build(node, classes=torch.unique(catalogue.label_ids()[train]), length=code_length(network))
+    loss: nn.Module = build(
+        node, class_ids=torch.unique(catalogue.label_ids()[train]), code_length=code_length(network)
+    )
     return loss
 
 

@@ -65,7 +65,7 @@ def parts(case: str) -> tuple[Any, Any]:
     """Loss and mining, as a configuration has them."""
     words = case.split()
     config = resolve(compose("train", [*words, *filter(None, [SIZES.get(words[0])])]))
-    loss = build(config["loss"], classes=torch.arange(IMAGES // 3), length=5).double()
+    loss = build(config["loss"], class_ids=torch.arange(IMAGES // 3), code_length=5).double()
     for part in loss.parameters():  # as if it had learned something
         nn.init.normal_(part, generator=torch.Generator().manual_seed(2))
     return loss, build(config["mining"])

@@ -45,7 +45,7 @@ def test_builds(path: Path) -> None:
     check(node, path.parent.name)
     parameters = [torch.nn.Parameter(torch.zeros(2, 2))]
     rates = torch.optim.SGD(parameters, lr=1.0)
-    build(node, params=parameters, optimizer=rates, total_steps=10, classes=torch.arange(3), length=4)
+    build(node, params=parameters, optimizer=rates, total_steps=10, class_ids=torch.arange(3), code_length=4)
 
 
 @pytest.mark.parametrize("mining", ["semi_hard", "pool"])

@@ -8,7 +8,8 @@ import pytest
 from data.pictures import picture
 from PIL import Image
 
-from deepret.data import check, duplicates
+from deepret.data import check
+from deepret.data.duplicates import pairs
 from deepret.data.duplicates.pairs import Prints, near_duplicates, prints
 
 
@@ -70,5 +71,5 @@ def test_a_file_that_is_gone_is_no_copy(folder: Path) -> None:
 
 def test_near_hashes_alone_are_not_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = all_of(folder)
-    monkeypatch.setattr(duplicates, "DISTANCE", 255)
+    monkeypatch.setattr(pairs, "DISTANCE", 255)
     assert names(found, near_duplicates(found)) == {("2 again", "2"), ("3 again", "3")}
