@@ -26,8 +26,6 @@ class Classes(Benchmark):
 
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("others",), ("itself",))}
     shared: ClassVar[bool] = True
-    count: ClassVar[int]
-    """How many test photographs are published."""
     site: ClassVar[str]
     """Where they are, and what is to be unpacked."""
 
@@ -58,7 +56,7 @@ class Classes(Benchmark):
             Question(name, name, {"others": [n for n in members[label] if n != name], "itself": (name,)})
             for name, label in rows
         ]
-        return Truth(names, questions, self.count)
+        return Truth(names, questions)
 
     def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
         """Average precision, MAP@R, R-precision and recall@k."""

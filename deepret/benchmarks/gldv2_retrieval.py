@@ -35,6 +35,8 @@ class GLDv2Retrieval(Benchmark):
     """
 
     name: ClassVar[str] = "gldv2_retrieval"
+    count: ClassVar[int] = 761_757
+    asked: ClassVar[int | None] = 1129
     shared: ClassVar[bool] = True
     settings: ClassVar[Mapping[str, Setting]] = {"private": Setting(("private",)), "public": Setting(("public",))}
 
@@ -60,7 +62,7 @@ class GLDv2Retrieval(Benchmark):
             questions.append(Question(row["id"], row["id"], lists, where=f"{path}, line {number}"))
         if not questions:
             raise UserError(f"{path}: there is no query in it.")
-        return Truth(database, questions, len(database))
+        return Truth(database, questions)
 
     def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
         """mAP@100."""

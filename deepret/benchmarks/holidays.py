@@ -33,6 +33,7 @@ class Holidays(Benchmark):
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("group",), ("itself",))}
     folder: ClassVar[str] = "jpg"
     count: ClassVar[int] = 1491
+    asked: ClassVar[int | None] = 500
 
     def truth(self) -> Truth:
         """From ``holidays_images.dat``, or from the photographs' names.
@@ -62,7 +63,7 @@ class Holidays(Benchmark):
             for name in names
             if name.endswith("00")
         ]
-        return Truth(names, questions, max(self.count, len(names)))
+        return Truth(names, questions)
 
     def read_rankings(self, path: Path) -> Rankings:
         """With a place before each name."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from deepret.benchmarks.completeness import Completeness, completeness
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
 from deepret.benchmarks.result import LISTED, Describe, Result
 from deepret.benchmarks.searched import Index
@@ -47,6 +48,10 @@ class Benchmark(ABC):
     """What counts, by name; the first one's figures are the benchmark's."""
     folder: ClassVar[str] = "."
     """Where the photographs are, below the root."""
+    count: ClassVar[int]
+    """How many photographs are published to be ranked."""
+    asked: ClassVar[int | None] = None
+    """How many queries are published; None where every photograph is one."""
     recalls: ClassVar[Sequence[int]] = (1, 5, 10)
     """The k of recall@k, beside the official figures."""
     shared: ClassVar[bool] = False
@@ -114,15 +119,15 @@ class Benchmark(ABC):
             own = "" if setting is main else f" {name}"
             figures |= {f"{figure}{own}": values for figure, values in self.figures(ranks, name).items()}
         photos = source.photos(asked, database)
-        missing = self._missing(truth, source, place)
+        complete = self._complete(truth, source, place, standing.database)
         return Result(
-            benchmark=self._title(truth, missing, place, standing.database),
+            benchmark=complete.title,
             metrics={name: float(values.nanmean()) for name, values in figures.items()},
             counts={
                 "queries": len(asked),
                 "database": standing.database,
                 "left_out": len(truth.questions) - len(asked),
-                **{f"missing_{kind}": len(names) for kind, names in missing.items()},
+                **{f"missing_{kind}": count for kind, count in complete.missing.items()},
             },
             queries=photos[0],
             database=photos[1],
@@ -194,36 +199,17 @@ class Benchmark(ABC):
         """The kinds that are positives, or ignored, in any setting."""
         return list(dict.fromkeys(kind for s in self.settings.values() for kind in getattr(s, which)))
 
-    def _missing(self, truth: Truth, source: Source, place: Mapping[str, int]) -> dict[str, set[str]]:
-        """The named photographs that are not there, by what they are to any query."""
-        right = self._kinds("positives")
-        junk = [kind for kind in self._kinds("ignored") if kind not in right]
-        positives, ignored = (
-            {name for q in truth.questions for kind in kinds for name in q.lists[kind]} - place.keys()
-            for kinds in (right, junk)
+    def _complete(self, truth: Truth, source: Source, place: Mapping[str, int], ranked: int) -> Completeness:
+        """How much of the published benchmark was ranked."""
+        right, out = (
+            {name for q in truth.questions for kind in self._kinds(which) for name in q.lists[kind]}
+            for which in ("positives", "ignored")
         )
-        return {
-            "queries": {q.image for q in truth.questions if not source.has(q)},
-            "positives": positives,
-            "junk": ignored - positives,
-            "others": set(truth.database) - place.keys() - positives - ignored,
-        }
-
-    def _title(self, truth: Truth, missing: Mapping[str, set[str]], place: Mapping[str, int], ranked: int) -> str:
-        """The benchmark's name, with what sets this copy apart from the published one."""
-        name, count = self.name, truth.count
+        name, more = self.name, 0
         if self.distractors is not None:
-            name, count = self.enlarged[0] or name, count + self.enlarged[1]
-        lost = set().union(*(names for kind, names in missing.items() if kind != "queries"))
-        if not truth.database:  # which names some photographs alone, those of the queries among them
-            lost |= missing["queries"] - place.keys()
-        there = min(ranked, count - len(lost))
-        asked = {question.image for question in truth.questions}
-        unasked = missing["queries"] - lost
-        left = f", {len(asked - unasked):,} of {len(asked):,} queries" if unasked else ""
-        if there < count or left:
-            return f"{name} (partial: {there:,} of {count:,}{left})"
-        return name if ranked == count else f"{name} (and {ranked - count:,} more)"
+            name, more = self.enlarged[0] or name, self.enlarged[1]
+        published = (self.count + more, self.asked or self.count)
+        return completeness(name, published, truth, right, out, place, source.has, ranked)
 
 
 def _path(text: str | None) -> Path | None:

@@ -35,12 +35,10 @@ class Truth:
     Args:
         database: the names of the photographs that are ranked, in their official order; empty where it names only some.
         questions: the queries, in their official order.
-        count: how many photographs are ranked.
     """
 
     database: Sequence[str]
     questions: Sequence[Question]
-    count: int
 
     def named(self) -> set[str]:
         """The photographs of the database that some query's lists name."""

@@ -43,6 +43,7 @@ def write_copy(root: Path, images: Sequence[str] = IMAGES, **changed: str) -> Pa
 @pytest.fixture
 def complete(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Oxford5k, "count", len(IMAGES))
+    monkeypatch.setattr(Oxford5k, "asked", 2)
 
 
 def describe(photos: Sequence[Photo]) -> torch.Tensor:
@@ -80,7 +81,7 @@ def test_scores_positives_without_junk_and_counts_the_own_image_as_the_lists_say
         "missing_queries": 0,
         "missing_positives": 0,
         "missing_junk": 0,
-        "missing_others": 0,
+        "missing_distractors": 0,
     }
     junk = {IMAGES.index("all_souls_000220"), IMAGES.index("oxford_000317")}
     assert not junk & set(found.ranking[0].tolist())
@@ -89,15 +90,15 @@ def test_scores_positives_without_junk_and_counts_the_own_image_as_the_lists_say
 def test_a_partial_copy_says_so_and_counts_what_is_missing(tmp_path: Path) -> None:
     there = [name for name in IMAGES if name not in ("keble_000245", "oxford_002985", "oxford_000317")]
     found = Oxford5k(str(write_copy(tmp_path, there))).evaluate(describe)
-    assert found.benchmark == "oxford5k (partial: 5 of 5,063)"
+    assert found.benchmark == "oxford5k (partial: 5 of 5,063, 2 of 55 queries)"
     assert found.counts == {
         "queries": 1,
         "database": 5,
         "left_out": 1,
-        "missing_queries": 1,
+        "missing_queries": 54,
         "missing_positives": 1,
         "missing_junk": 1,
-        "missing_others": 0,
+        "missing_distractors": 5055,
     }
     assert found.ap.tolist() == pytest.approx(
         [(1 + (1 / 2 + 2 / 3) / 2) / 2]
@@ -119,6 +120,7 @@ def test_as_many_images_as_published_are_no_complete_copy_if_a_named_one_is_miss
 
 def test_images_beyond_the_published_ones_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Oxford5k, "count", len(IMAGES) - 1)
+    monkeypatch.setattr(Oxford5k, "asked", 2)
     assert Oxford5k(str(write_copy(tmp_path))).evaluate(describe).benchmark == "oxford5k (and 1 more)"
 
 

@@ -29,6 +29,7 @@ def undescribed(photos: Sequence[Photo]) -> torch.Tensor:
 @pytest.fixture
 def holidays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(Holidays, "count", len(NAMES))
+    monkeypatch.setattr(Holidays, "asked", 2)
     (tmp_path / "holidays_images.dat").write_text("".join(f"{name}.jpg\n" for name in NAMES))
     return tmp_path
 

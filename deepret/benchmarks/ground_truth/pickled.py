@@ -88,7 +88,7 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
         if len(set(seen)) < len(seen):
             raise UserError(f"{where}: {next(n for n in seen if seen.count(n) > 1)} stands in its lists twice.")
         questions.append(Question(query, query, kept, (box[0], box[1], box[2], box[3]), where))
-    return Truth(names, questions, len(names))
+    return Truth(names, questions)
 
 
 def _check_positions(path: Path, lists: Sequence[dict[str, np.ndarray[Any, Any]]], count: int) -> None:
