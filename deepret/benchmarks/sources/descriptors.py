@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from deepret.benchmarks.searched import Index
-from deepret.benchmarks.sources.source import Source, compare, ranked
-from deepret.benchmarks.standing import ABSENT, Standing
+from deepret.benchmarks.sources.source import Compared, ranked
+from deepret.benchmarks.standing import ABSENT
 from deepret.benchmarks.truth import Question, Truth, plain
 from deepret.errors import UserError
 
 
-class Descriptors(Source):
+class Descriptors(Compared):
     """Codes in files, compared by inner product as they are.
 
     Args:
@@ -38,14 +38,14 @@ class Descriptors(Source):
         more: Path | None = None,
         index: Callable[[], Index] | None = None,
     ) -> None:
-        self.names, self.codes = read_descriptors(path)
-        self.asked, self.queries = (self.names, self.codes) if queries is None else read_descriptors(queries)
+        super().__init__(index)
+        self.names, self.table = read_descriptors(path)
+        self.asked, self.queries = (self.names, self.table) if queries is None else read_descriptors(queries)
         self.more = None if more is None else read_codes(more)
-        self.index = index
         for other, codes in ((queries, self.queries), (more, self.more)):
-            if codes is not None and codes.shape[1] != self.codes.shape[1]:
+            if codes is not None and codes.shape[1] != self.table.shape[1]:
                 raise UserError(
-                    f"{other}: its codes have {codes.shape[1]} dimensions, and those of {path} {self.codes.shape[1]}."
+                    f"{other}: its codes have {codes.shape[1]} dimensions, and those of {path} {self.table.shape[1]}."
                 )
 
     def database(self, truth: Truth) -> list[str]:
@@ -56,11 +56,13 @@ class Descriptors(Source):
         """Whether it has a code, under its own name or its photograph's."""
         return question.name in self.asked or question.image in self.asked
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
-        """Compares the codes."""
+    def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """As they are; those of the database stay in their file where it has them in the official order alone."""
         asked = [self.asked.get(q.name, self.asked.get(q.image, ABSENT)) for q in questions]
-        queries, codes = self.queries[torch.tensor(asked)], self.codes[torch.tensor([self.names[n] for n in database])]
-        return compare(queries, [codes] if self.more is None else [codes, self.more], matter, self.index)
+        rows = torch.tensor([self.names[name] for name in database])
+        whole = torch.equal(rows, torch.arange(len(self.table)))
+        tables = [self.table if whole else self.table[rows]]
+        return self.queries[torch.tensor(asked)], tables if self.more is None else [*tables, self.more]
 
 
 def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:

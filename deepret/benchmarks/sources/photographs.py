@@ -9,14 +9,13 @@ from torch import Tensor
 
 from deepret.benchmarks.result import Describe
 from deepret.benchmarks.searched import Index
-from deepret.benchmarks.sources.source import Source, compare, ranked
-from deepret.benchmarks.standing import Standing
+from deepret.benchmarks.sources.source import Compared, ranked
 from deepret.benchmarks.truth import Question, Truth
 from deepret.data.photo import Box, Photo, upright_size
 from deepret.errors import UserError
 
 
-class Photographs(Source):
+class Photographs(Compared):
     """Photographs that are described.
 
     Args:
@@ -26,9 +25,9 @@ class Photographs(Source):
     """
 
     def __init__(self, files: Mapping[str, Path], describe: Describe, index: Callable[[], Index] | None = None) -> None:
+        super().__init__(index)
         self.files = files
         self.describe = describe
-        self.index = index
 
     def database(self, truth: Truth) -> list[str]:
         """The official photographs that are there, and all others; without those that only queries show."""
@@ -49,10 +48,10 @@ class Photographs(Source):
         asked = [Photo(path, box) for path, box in zip(paths, boxes, strict=True)]
         return asked, [Photo(self.files[name]) for name in database]
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
-        """Describes both and compares them."""
+    def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """Describes both."""
         asked, all_ranked = self.photos(questions, database)
-        return compare(self.describe(asked), [self.describe(all_ranked)], matter, self.index)
+        return self.describe(asked), [self.describe(all_ranked)]
 
 
 def within(question: Question, path: Path) -> Box:
