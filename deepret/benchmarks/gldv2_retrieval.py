@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
+from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
 
+from deepret.benchmarks.gldv2 import GLDv2
+from deepret.benchmarks.ground_truth.landmarks import USAGES, read_csv, read_solution
 from deepret.benchmarks.metrics import Ranks, average_precision_at
-from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.sources.rankings import Rankings
-from deepret.benchmarks.truth import Question, Setting, Truth
+from deepret.benchmarks.truth import Question, Truth
 from deepret.errors import UserError
 
 FIRST = 100
 """The k of mAP@k."""
 
 
-class GLDv2Retrieval(Benchmark):
+class GLDv2Retrieval(GLDv2):
     """Landmarks of the world: 761,757 photographs, and 1,129 queries that show one of them.
 
     - Source: https://github.com/cvdfoundation/google-landmark: retrieval_solution_v2.1.csv and index.csv in ROOT, the
@@ -37,8 +37,7 @@ class GLDv2Retrieval(Benchmark):
     name: ClassVar[str] = "gldv2_retrieval"
     count: ClassVar[int] = 761_757
     asked: ClassVar[int | None] = 1129
-    shared: ClassVar[bool] = True
-    settings: ClassVar[Mapping[str, Setting]] = {"private": Setting(("private",)), "public": Setting(("public",))}
+    ranked: ClassVar[str] = "index"
 
     def truth(self) -> Truth:
         """``retrieval_solution_v2.1.csv`` and ``index.csv``.
@@ -46,22 +45,18 @@ class GLDv2Retrieval(Benchmark):
         Raises:
             UserError: one of them is not there or cannot be read, or a listed photograph is not in the index.
         """
-        database = [row["id"] for row in read_csv(self.root / "index.csv", ("id",))]
-        known, questions = set(database), []
-        path = self.root / "retrieval_solution_v2.1.csv"
-        for number, row in enumerate(read_csv(path, ("id", "images", "Usage")), start=2):
-            usage, images = row["Usage"].lower(), row["images"].split()
-            if usage == "ignored":
-                continue
-            if usage not in self.settings:
-                raise UserError(f"{path}, line {number}: usage {row['Usage']!r}; wanted: Private, Public or Ignored.")
-            for name in images:
+        listed = self.root / "index.csv"
+        database = [name for _, (name,) in read_csv(listed, ("id",))]
+        known = set(database)
+        if len(known) < len(database):
+            raise UserError(f"{listed}: {Counter(database).most_common(1)[0][0]} stands there twice.")
+        questions = []
+        for one in read_solution(self.root / "retrieval_solution_v2.1.csv", "images")[0]:
+            for name in one.answers:
                 if name not in known:
-                    raise UserError(f"{path}, line {number}: {name} is not in index.csv.")
-            lists = {kind: images if kind == usage else [] for kind in self.settings}
-            questions.append(Question(row["id"], row["id"], lists, where=f"{path}, line {number}"))
-        if not questions:
-            raise UserError(f"{path}: there is no query in it.")
+                    raise UserError(f"{one.where}: {name} is not in index.csv.")
+            lists = {usage: one.answers if usage == one.usage else () for usage in USAGES}
+            questions.append(Question(one.name, one.name, lists, where=one.where))
         return Truth(database, questions)
 
     def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
@@ -73,41 +68,11 @@ class GLDv2Retrieval(Benchmark):
         if path.suffix != ".csv":
             return super().read_rankings(path)
         lists: dict[str, list[str]] = {}
-        for number, row in enumerate(read_csv(path, ("id", "images")), start=2):
-            names = row["images"].split()
-            if row["id"] in lists:
-                raise UserError(f"{path}, line {number}: {row['id']} has a ranking above already.")
+        for where, (query, listed) in read_csv(path, ("id", "images")):
+            names = listed.split()
+            if query in lists:
+                raise UserError(f"{where}: {query} has a ranking above already.")
             if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
-                raise UserError(f"{path}, line {number}: {twice} is ranked twice.")
-            lists[row["id"]] = names
+                raise UserError(f"{where}: {next(name for name in names if names.count(name) > 1)} is ranked twice.")
+            lists[query] = names
         return Rankings(lists, path)
-
-    def name_of(self, path: Path, folder: Path) -> str:
-        """Its id, whatever folder it lies in."""
-        return path.stem
-
-    def remedy(self, folder: str) -> str:
-        """What is to be put there."""
-        return ": put index and test of https://github.com/cvdfoundation/google-landmark there."
-
-
-def read_csv(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
-    """The rows of a CSV file that has some columns, each value a string.
-
-    Raises:
-        UserError: it cannot be read, or lacks a column.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
-            rows = [{name: row[name] or "" for name in columns} for row in reader] if not missing else []
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise UserError(
-            f"{path}: cannot be read ({why}); https://github.com/cvdfoundation/google-landmark has it."
-        ) from None
-    if missing:
-        raise UserError(f"{path}: it has no column {', '.join(missing)}.")
-    return rows

@@ -17,7 +17,7 @@ from deepret.benchmarks.searched import Index
 from deepret.benchmarks.sources.descriptors import Descriptors
 from deepret.benchmarks.sources.photographs import Photographs
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
-from deepret.benchmarks.sources.source import Source
+from deepret.benchmarks.sources.source import Compared, Source
 from deepret.benchmarks.truth import Setting, Truth, plain
 from deepret.data import members
 from deepret.data.folder import images_below
@@ -142,10 +142,24 @@ class Benchmark(ABC):
         Raises:
             UserError: files that are missing or cannot be read, or two sources at once.
         """
+        self.check_source()
+        return self.compared(describe, truth) if self.ranking is None else self.read_rankings(self.ranking)
+
+    def check_source(self) -> None:
+        """Refuses two sources of rankings.
+
+        Raises:
+            UserError: there are two.
+        """
         if self.ranking is not None and self.descriptors is not None:
             raise UserError("benchmark.ranking and benchmark.descriptors are two sources of rankings: give one.")
-        if self.ranking is not None:
-            return self.read_rankings(self.ranking)
+
+    def compared(self, describe: Describe, truth: Truth) -> Compared:
+        """Codes that are compared: those in files, or those of the photographs.
+
+        Raises:
+            UserError: files that are missing or cannot be read.
+        """
         if self.descriptors is not None:
             return Descriptors(self.descriptors, self.queries, self.distractors, self.index)
         return Photographs(self.files(truth), describe, self.index)
