@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ from deepret.benchmarks.gldv2 import GLDv2
 from deepret.benchmarks.ground_truth.landmarks import USAGES, read_csv, read_solution
 from deepret.benchmarks.metrics import Ranks, average_precision_at
 from deepret.benchmarks.sources.rankings import Rankings
-from deepret.benchmarks.truth import Question, Truth
+from deepret.benchmarks.truth import Question, Truth, twice
 from deepret.errors import UserError
 
 FIRST = 100
@@ -48,8 +47,8 @@ class GLDv2Retrieval(GLDv2):
         listed = self.root / "index.csv"
         database = [name for _, (name,) in read_csv(listed, ("id",))]
         known = set(database)
-        if len(known) < len(database):
-            raise UserError(f"{listed}: {Counter(database).most_common(1)[0][0]} stands there twice.")
+        if (name := twice(database)) is not None:
+            raise UserError(f"{listed}: {name} stands there twice.")
         questions = []
         for one in read_solution(self.root / "retrieval_solution_v2.1.csv", "images")[0]:
             for name in one.answers:
@@ -72,7 +71,7 @@ class GLDv2Retrieval(GLDv2):
             names = listed.split()
             if query in lists:
                 raise UserError(f"{where}: {query} has a ranking above already.")
-            if len(set(names)) < len(names):
-                raise UserError(f"{where}: {next(name for name in names if names.count(name) > 1)} is ranked twice.")
+            if (name := twice(names)) is not None:
+                raise UserError(f"{where}: {name} is ranked twice.")
             lists[query] = names
         return Rankings(lists, path)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
-from deepret.benchmarks.truth import Question, Setting, Truth, plain
+from deepret.benchmarks.truth import Question, Setting, Truth, plain, twice
 from deepret.data.folder import images_below
 from deepret.errors import UserError
 
@@ -56,8 +56,8 @@ class Holidays(Benchmark):
             if len(name) != 6 or not name.isdecimal():
                 raise UserError(f"benchmark.root={self.root}: {name} is no name of Holidays', such as 100001.")
             groups[name[:4]].append(name)
-        if len(set(names)) < len(names):
-            raise UserError(f"{listed}: {next(n for n in names if names.count(n) > 1)} stands there twice.")
+        if (again := twice(names)) is not None:
+            raise UserError(f"{listed}: {again} stands there twice.")
         questions = [
             Question(name, name, {"group": [n for n in groups[name[:4]] if n != name], "itself": (name,)})
             for name in names

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from deepret.benchmarks.completeness import Completeness, completeness
+from deepret.benchmarks.distractors import names_of, photographs_of
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
 from deepret.benchmarks.result import LISTED, Describe, Result
 from deepret.benchmarks.searched import Index
@@ -19,7 +20,6 @@ from deepret.benchmarks.sources.photographs import Photographs
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
 from deepret.benchmarks.sources.source import Compared, Source
 from deepret.benchmarks.truth import Setting, Truth, plain
-from deepret.data import members
 from deepret.data.folder import images_below
 from deepret.errors import UserError
 
@@ -39,7 +39,8 @@ class Benchmark(ABC):
             ranked names, best first, each followed by a score or not.
         descriptors: codes to score instead, ``NAME.npy`` with the names in ``NAME.txt``, or ``.safetensors``.
         queries: codes of the queries, where ``descriptors`` are those of the database.
-        distractors: more photographs that are right for no query: a folder of them, or with ``descriptors`` a ``.npy``.
+        distractors: more photographs that are right for no query: a folder of them or a list; with ``descriptors`` a
+            ``.npy`` of their codes.
         index: gives an empty index to search with; none compares everything, exactly.
     """
 
@@ -143,7 +144,10 @@ class Benchmark(ABC):
             UserError: files that are missing or cannot be read, or two sources at once.
         """
         self.check_source()
-        return self.compared(describe, truth) if self.ranking is None else self.read_rankings(self.ranking)
+        if self.ranking is None:
+            return self.compared(describe, truth)
+        more = [] if self.distractors is None else names_of(self.distractors)
+        return self.read_rankings(self.ranking).among(truth, self.count, more)
 
     def check_source(self) -> None:
         """Refuses two sources of rankings.
@@ -181,7 +185,8 @@ class Benchmark(ABC):
         if self.shared:
             named = {*truth.database, *(question.image for question in truth.questions)}
             found = {name: path for name, path in found.items() if name in named}
-        return {**found, **{f"distractor {path}": path for path in self._distractors()}}
+        more = [] if self.distractors is None else photographs_of(self.distractors)
+        return {**found, **{f"distractor {path}": path for path in more}}
 
     def name_of(self, path: Path, folder: Path) -> str:
         """What the ground truth calls a photograph: its path below the folder, without the ending."""
@@ -190,24 +195,6 @@ class Benchmark(ABC):
     def remedy(self, folder: str) -> str:
         """What is to be put into a folder below the root, to end a message."""
         return ": put the published photographs there."
-
-    def _distractors(self) -> list[Path]:
-        """The photographs of a folder, or of a list, whose lines are paths from where it lies."""
-        place = self.distractors
-        if place is None:
-            return []
-        if place.is_dir():
-            return images_below(place)
-        try:
-            found = [place.parent / line.strip() for line in place.read_text("utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"benchmark.distractors={place}: neither a folder of photographs nor a list of them ({error})."
-            ) from None
-        missing = [path for path in found if not members.exists(path)]
-        if missing:
-            raise UserError(f"{place}: {len(missing):,} of its {len(found):,} photographs are not there: {missing[0]}")
-        return found
 
     def _kinds(self, which: str) -> list[str]:
         """The kinds that are positives, or ignored, in any setting."""
