@@ -42,12 +42,14 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str
     csv.field_size_limit(WIDEST)
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+            reader = csv.reader(file)
+            header = next(reader, [])
+            missing = [name for name in columns if name not in header]
             if missing:
                 raise UserError(f"{path}: it has no column {', '.join(missing)}.")
-            for row in reader:
-                yield f"{path}, line {reader.line_num}", [(row[name] or "").strip() for name in columns]
+            places = [header.index(name) for name in columns]
+            for row in filter(None, reader):
+                yield f"{path}, line {reader.line_num}", [row[i].strip() if i < len(row) else "" for i in places]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise UserError(
