@@ -61,6 +61,10 @@ class Result:
         metrics = {name: round(v, 5) if math.isfinite(v) else None for name, v in shown.items()}
         return {"benchmark": self.benchmark, **metrics, "counts": dict(self.counts)}
 
+    def keyed(self) -> dict[str, float]:
+        """The metrics that are numbers, each below the benchmark's name, which says so where the copy is partial."""
+        return {f"{self.benchmark}/{name}": v for name, v in self.metrics.items() if math.isfinite(v)}
+
 
 def score(
     benchmark: str,
