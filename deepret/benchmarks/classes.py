@@ -77,7 +77,7 @@ class Classes(Benchmark):
         """
         path = self.root / name
         try:
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else error
             raise UserError(f"benchmark.root={self.root}: {name} cannot be read ({why}){self.remedy('.')}") from None

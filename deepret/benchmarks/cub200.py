@@ -46,5 +46,7 @@ class CUB200(Classes):
         for number, words in self.lines(name):
             if len(words) != 2:
                 raise self.wrong(name, number, words, "two words, the photograph's number first")
+            if words[0] in found:
+                raise self.wrong(name, number, words, "a number of its own for each photograph")
             found[words[0]] = words[1]
         return found

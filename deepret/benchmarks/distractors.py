@@ -44,7 +44,7 @@ def names_of(place: Path) -> list[str]:
 
 def _lines(place: Path) -> list[str]:
     try:
-        return [line.strip() for line in place.read_text("utf-8").splitlines() if line.strip()]
+        return [line.strip() for line in place.read_text("utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
             f"benchmark.distractors={place}: neither a folder of photographs nor a list of them ({error})."

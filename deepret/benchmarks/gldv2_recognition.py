@@ -17,7 +17,6 @@ from deepret.benchmarks.result import Describe, Result
 from deepret.benchmarks.searched import Index
 from deepret.benchmarks.sources.predictions import Prediction, predict, read_predictions
 from deepret.benchmarks.truth import Question, Truth
-from deepret.errors import UserError
 
 ROWS = 117_577
 """Queries of the published solution, those that are ignored among them."""
@@ -108,10 +107,7 @@ class GLDv2Recognition(GLDv2):
         asked = [i for i, question in enumerate(truth.questions) if source.has(question)]
         showing = [row for row, i in enumerate(asked) if shown[i].answers]
         if not showing or not database:
-            raise UserError(
-                f"benchmark={self.name}: of {len(shown):,} queries none is there that shows a landmark, or none of "
-                f"{len(labels):,} photographs for training{self.remedy('.')}"
-            )
+            raise self.none_usable(truth, source, len(database))
         questions = [truth.questions[i] for i in asked]
         scores, positions = source.nearest(questions, database, self.neighbours)
         numbers = torch.tensor([labels[name] for name in database])

@@ -39,11 +39,14 @@ class Holidays(Benchmark):
         """From ``holidays_images.dat``, or from the photographs' names.
 
         Raises:
-            UserError: neither is there, or a name that is none of Holidays'.
+            UserError: neither is there, it cannot be read, or a name that is none of Holidays', or twice.
         """
         listed, folder = self.root / "holidays_images.dat", self.root / self.folder
         if listed.is_file():
-            names = [plain(word) for word in listed.read_text("utf-8", "replace").split()]
+            try:
+                names = [plain(word) for word in listed.read_text("utf-8-sig").split()]
+            except (OSError, UnicodeDecodeError) as error:
+                raise UserError(f"{listed}: cannot be read ({error}); it names a photograph a line.") from None
         elif folder.is_dir():
             names = sorted(self.name_of(path, folder) for path in images_below(folder))
         else:

@@ -107,10 +107,7 @@ class Benchmark(ABC):
             if source.has(question) and any(len(lists[i][kind]) for kind in self._kinds("positives"))
         ]
         if not usable:
-            raise UserError(
-                f"benchmark={self.name}: none of the {len(truth.questions):,} queries of its ground truth is there "
-                f"with a positive ({len(database):,} photographs are){self.remedy(self.folder)}"
-            )
+            raise self.none_usable(truth, source, len(database))
         asked = [truth.questions[i] for i in usable]
         columns = {kind: [lists[i][kind] for i in usable] for kind in asked[0].lists}
         standing = source.stand(asked, database, [torch.cat([*row]) for row in zip(*columns.values(), strict=True)])
@@ -137,6 +134,16 @@ class Benchmark(ABC):
             ap=figures["mAP"],
         )
 
+    def none_usable(self, truth: Truth, source: Source, there: int) -> UserError:
+        """What says that nothing can be asked."""
+        if not truth.questions:
+            return UserError(f"benchmark={self.name}: the ground truth in {self.root} has no query.")
+        names = f"{source.file} has to name them, such as {truth.questions[0].name}."
+        return UserError(
+            f"benchmark={self.name}: none of the {len(truth.questions):,} queries of its ground truth is there with a "
+            f"positive ({there:,} photographs are)" + (f": {names}" if source.file else self.remedy(self.folder))
+        )
+
     def rankings_from(self, describe: Describe, truth: Truth) -> Source:
         """Where the rankings come from.
 
@@ -150,13 +157,17 @@ class Benchmark(ABC):
         return self.read_rankings(self.ranking).among(truth, self.count, more)
 
     def check_source(self) -> None:
-        """Refuses two sources of rankings.
+        """Refuses two sources of rankings, and half of one.
 
         Raises:
-            UserError: there are two.
+            UserError: there are two, or codes of queries alone.
         """
         if self.ranking is not None and self.descriptors is not None:
             raise UserError("benchmark.ranking and benchmark.descriptors are two sources of rankings: give one.")
+        if self.queries is not None and self.descriptors is None:
+            raise UserError(
+                "benchmark.queries has codes of queries: give those of the database as benchmark.descriptors."
+            )
 
     def compared(self, describe: Describe, truth: Truth) -> Compared:
         """Codes that are compared: those in files, or those of the photographs.
@@ -176,15 +187,20 @@ class Benchmark(ABC):
         """The photographs by name: those of the benchmark, and the distractors.
 
         Raises:
-            UserError: there is no such folder.
+            UserError: there is no such folder, or two photographs have one name.
         """
         folder = self.root / self.folder
         if not folder.is_dir():
             raise UserError(f"benchmark.root={self.root}: there is no folder {folder}{self.remedy(self.folder)}")
-        found = {self.name_of(path, folder): path for path in images_below(folder)}
-        if self.shared:
-            named = {*truth.database, *(question.image for question in truth.questions)}
-            found = {name: path for name, path in found.items() if name in named}
+        named = {*truth.database, *(question.image for question in truth.questions)}
+        found: dict[str, Path] = {}
+        for path in images_below(folder):
+            name = self.name_of(path, folder)
+            if self.shared and name not in named:
+                continue
+            if name in found:
+                raise UserError(f"benchmark.root={self.root}: two photographs have one name, {found[name]} and {path}.")
+            found[name] = path
         more = [] if self.distractors is None else photographs_of(self.distractors)
         return {**found, **{f"distractor {path}": path for path in more}}
 

@@ -44,7 +44,7 @@ from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import reduce_codes
 from deepret.training.fit import fitting_rows
 
-FILES = ("ranking", "descriptors")
+FILES = ("ranking", "descriptors", "queries")
 """A benchmark's settings that name what is to be scored in place of a network."""
 
 

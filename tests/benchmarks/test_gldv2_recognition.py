@@ -193,7 +193,7 @@ def test_what_an_index_does_not_find_says_nothing() -> None:
             "id,landmarks,Usage\nq,,Private\nq,,Public\n",
             r"line 3: q stands there twice",
         ),
-        ("recognition_solution_v2.1.csv", "id,landmarks,Usage\nq,,Private\n", r"of 1 queries none is there that shows"),
+        ("recognition_solution_v2.1.csv", "id,landmarks,Usage\nq,,Private\n", r"none of the 1 queries"),
         ("train_clean.csv", "landmark_id,images\n7,a b\n8,b\n", r"train_clean.csv, line 3: b stands there twice"),
         ("train_clean.csv", "landmark_id,images\nx,a b\n", r"line 2: 'x' is no landmark"),
         ("train_clean.csv", "", r"train_clean.csv: it has no column landmark_id, images"),

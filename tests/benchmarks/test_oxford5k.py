@@ -131,6 +131,13 @@ def test_a_query_that_keeps_no_positive_is_left_out(tmp_path: Path) -> None:
     assert found.counts["missing_positives"] == 1
 
 
+@pytest.mark.usefixtures("complete")
+def test_a_name_that_is_good_and_ok_counts_once(tmp_path: Path) -> None:
+    once = Oxford5k(str(write_copy(tmp_path))).evaluate(describe)
+    (tmp_path / "groundtruth/all_souls_1_ok.txt").write_text("all_souls_000013\nall_souls_000026\n")
+    assert Oxford5k(str(tmp_path)).evaluate(describe).ap.tolist() == once.ap.tolist()
+
+
 def test_boxes_reaching_less_than_a_pixel_beyond_are_cut(tmp_path: Path) -> None:
     root = write_copy(tmp_path, keble_1_query="oxc1_keble_000245 -0.4 0 64.3 48.9\n")
     assert Oxford5k(str(root)).evaluate(describe).queries[1].box == (0.0, 0.0, 64.0, 48.0)

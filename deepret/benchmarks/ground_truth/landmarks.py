@@ -41,7 +41,7 @@ def read_csv(path: Path, columns: Sequence[str]) -> Iterator[tuple[str, list[str
     """
     csv.field_size_limit(WIDEST)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.reader(file)
             header = next(reader, [])
             missing = [name for name in columns if name not in header]

@@ -74,9 +74,10 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
         raise UserError(f"{path}: it does not hold {wanted} ({type(error).__name__}: {error}).") from None
     if len(queries) != len(truth):
         raise UserError(f"{path}: {len(queries)} queries in qimlist, and {len(truth)} entries in gnd.")
-    for listed, key in ((names, "imlist"), (queries, "qimlist")):
-        if (again := twice(listed)) is not None:
-            raise UserError(f"{path}: {key} has {again} twice.")
+    if (again := twice(names)) is not None:
+        raise UserError(f"{path}: imlist has {again} twice.")
+    if (again := twice(f"{query} {box}" for query, box in zip(queries, boxes, strict=True))) is not None:
+        raise UserError(f"{path}: the query {again} stands there twice.")
     _check_positions(path, lists, len(names))
     questions = []
     for number, (query, entry, box) in enumerate(zip(queries, lists, boxes, strict=True)):

@@ -39,6 +39,7 @@ class Descriptors(Compared):
         index: Callable[[], Index] | None = None,
     ) -> None:
         super().__init__(index)
+        self.file = path if queries is None else queries
         self.names, self.table = read_descriptors(path)
         self.asked, self.queries = (self.names, self.table) if queries is None else read_descriptors(queries)
         self.more = None if more is None else read_codes(more)
@@ -76,8 +77,9 @@ def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:
 
         try:
             with safe_open(str(path), "pt") as file:
-                codes, names = file.get_tensor("codes").float(), json.loads((file.metadata() or {})["names"])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+                codes = file.get_tensor("codes").float()
+                names = [str(name) for name in json.loads((file.metadata() or {})["names"])]
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{path}: cannot be read ({error}); wanted: a tensor codes, and its names as a list in the metadata."
             ) from None
@@ -86,7 +88,7 @@ def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:
     else:
         codes, listed = read_codes(path), path.with_suffix(".txt")
         try:
-            names = [line.strip() for line in listed.read_text("utf-8").splitlines() if line.strip()]
+            names = [line.strip() for line in listed.read_text("utf-8-sig").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{listed}: cannot be read ({error}); it names the photographs, a line a code.") from None
     if len(names) != len(codes):
@@ -107,8 +109,11 @@ def read_codes(path: Path) -> Tensor:
     """
     try:
         found = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); wanted: a .npy of (n, D) numbers.") from None
+    except Exception as error:  # a broken file raises anything
+        said = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UserError(f"{path}: cannot be read ({said}); wanted: a .npy of (n, D) numbers.") from None
+    if not isinstance(found, np.ndarray):
+        raise UserError(f"{path}: it holds several tables; wanted: a .npy, one of (n, D) numbers.")
     if found.ndim != 2 or found.dtype.kind != "f":
         raise UserError(f"{path}: {found.dtype} of shape {found.shape}; wanted: float32 (n, D), a code a row.")
     codes = torch.from_numpy(found if found.dtype == np.float32 else found.astype(np.float32))

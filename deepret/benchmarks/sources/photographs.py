@@ -63,9 +63,11 @@ def within(question: Question, path: Path) -> Box:
     assert question.box is not None
     width, height = upright_size(path)
     x0, y0, x1, y1 = question.box
-    if x0 < -1 or y0 < -1 or x1 > width + 1 or y1 > height + 1:
+    inside = max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
+    beyond = x0 < -1 or y0 < -1 or x1 > width + 1 or y1 > height + 1
+    if beyond or inside[0] >= inside[2] or inside[1] >= inside[3]:
         raise UserError(
             f"{question.where}: the box {x0:g} {y0:g} {x1:g} {y1:g} lies outside {path}, which is {width} × {height} "
             f"pixels: take the images at their original size."
         )
-    return max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
+    return inside

@@ -67,7 +67,7 @@ def _lines(path: Path) -> list[tuple[str, str, list[str]]]:
     if path.suffix == ".csv":
         return [(where, name, words.split()) for where, (name, words) in read_csv(path, ("id", "landmarks"))]
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}).") from None
     rows = [(f"{path}, line {number}", line.split()) for number, line in enumerate(lines, 1) if line.strip()]

@@ -28,7 +28,7 @@ class Rankings(Source):
         self, lists: Mapping[str, Sequence[str]], path: Path, distractors: Sequence[str] = (), count: int = 0
     ) -> None:
         self.lists = lists
-        self.path = path
+        self.file = self.path = path
         self.distractors = distractors
         self.count = count
 
@@ -98,10 +98,10 @@ def read_rankings(path: Path, *, places: bool = False) -> Rankings:
         places: whether a place stands before each ranked name, as in Holidays' result files.
 
     Raises:
-        UserError: it cannot be read, a query or a ranked name stands there twice, or places that do not ascend.
+        UserError: it cannot be read, a query or a ranked name stands there twice, or places without names.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}).") from None
     found: dict[str, list[str]] = {}
@@ -137,5 +137,7 @@ def _placed(words: Sequence[str], where: str) -> list[str]:
     numbers, names = words[::2], [plain(word) for word in words[1::2]]
     if len(numbers) != len(names) or not all(number.lstrip("-").isdecimal() for number in numbers):
         raise UserError(f"{where}: wanted pairs of place and name: QUERY 0 NAME 1 NAME.")
+    if (again := twice(numbers)) is not None:
+        raise UserError(f"{where}: place {again} stands there twice.")
     order = sorted(range(len(names)), key=lambda i: int(numbers[i]))
     return [names[i] for i in order]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -22,6 +23,9 @@ ASKED = 1024
 
 class Source(ABC):
     """Ranks a database for queries."""
+
+    file: Path | None = None
+    """Where the names of the queries are from, for messages; none where that is the ground truth."""
 
     @abstractmethod
     def database(self, truth: Truth) -> list[str]:
