@@ -110,6 +110,21 @@ def test_equal_scores_rank_in_the_official_order(holidays: Path) -> None:
         assert found.ap.tolist() == pytest.approx([1, (0 + 1 / 4) / 2])
 
 
+def test_the_official_order_decides_what_a_tie_is_worth(holidays: Path) -> None:
+    """100101 ties with two wrong answers: it stands behind both in one list, and before both in the other."""
+    scored = []
+    for names in (NAMES, [NAMES[i] for i in (3, 4, 0, 1, 2)]):
+        (holidays / "holidays_images.dat").write_text("".join(f"{name}.jpg\n" for name in names))
+        table = [[1.0, 0.0], [1.0, 1.0], [1.0, 1.0], [0.0, 2.0], [0.0, 1.0]]
+        codes = codes_of(holidays, table)
+        found = Holidays(str(holidays), descriptors=codes).evaluate(undescribed)
+        order = dict(zip([q for q in names if q.endswith("00")], found.ap.tolist(), strict=True))
+        scored.append(order["100100"])
+        wanted = [n for n in names if n in ("100001", "100002", "100101")] + ["100000"]
+        assert scored[-1] == pytest.approx(average_precision(wanted, {"100101"}, ()))
+    assert scored == pytest.approx([(0 + 1 / 3) / 2, 1.0])
+
+
 @pytest.mark.parametrize(
     ("codes", "names", "told"),
     [
