@@ -23,7 +23,8 @@ class Holidays(Benchmark):
     - Positives: the other photographs of the group, whose names differ in the last two digits. Ignored: the query.
     - Image size: the network's own; published figures use a larger side of 1024, some of upright photographs, as all
       photographs are here whose EXIF says how they were held.
-    - Partial: fewer than 1,491 photographs.
+    - Partial: fewer than 1,491 photographs. Without the list nothing says which ones are missing: they count among the
+      distractors then, of which there are none.
     - Rankings are read as the official program has them: QUERY 0 NAME 1 NAME …, a place before each name.
 
     Jégou et al., Hamming embedding and weak geometric consistency for large scale image search, ECCV 2008.

@@ -137,7 +137,7 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
         values = {
             **results[last].summary(),
             **values,
-            "stages": {k: round(r.metrics[r.main], 5) for k, r in results.items()},
+            "stages": {k: r.summary()["mAP"] for k, r in results.items()},
         }
         if config["gallery"] and rank() == 0:
             pictures(run, training, network, results)
