@@ -19,8 +19,7 @@ class Buildings(Benchmark):
 
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("good", "ok"), ("junk",))}
     folder: ClassVar[str] = "images"
-    count: ClassVar[int]
-    """How many photographs are published."""
+    asked: ClassVar[int | None] = 55
     prefix: ClassVar[str] = ""
     """What stands before an image's name in the query files."""
     archives: ClassVar[Mapping[str, str]]
@@ -42,7 +41,7 @@ class Buildings(Benchmark):
                 f"benchmark.root={self.root}: there is no folder {folder}{self.remedy('groundtruth')} "
                 f"{pickled.name} in {self.root} will do, too."
             )
-        return Truth((), read_text(folder, self.prefix), self.count)
+        return Truth((), read_text(folder, self.prefix))
 
     def name_of(self, path: Path, folder: Path) -> str:
         """Its file's name, whatever folder it lies in."""

@@ -17,7 +17,7 @@ from deepret.benchmarks.metrics import (
     recall_at,
 )
 from deepret.benchmarks.protocol import Benchmark
-from deepret.benchmarks.truth import Question, Setting, Truth, plain
+from deepret.benchmarks.truth import Question, Setting, Truth, plain, twice
 from deepret.data.sets.lists import Lists
 from deepret.errors import UserError
 
@@ -27,8 +27,6 @@ class Classes(Benchmark):
 
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("others",), ("itself",))}
     shared: ClassVar[bool] = True
-    count: ClassVar[int]
-    """How many test photographs are published."""
     site: ClassVar[str]
     """Where they are, and what is to be unpacked."""
 
@@ -51,15 +49,13 @@ class Classes(Benchmark):
         for name, label in rows:
             members[label].append(name)
         names = [name for name, _ in rows]
-        if len(set(names)) < len(names):
-            seen: set[str] = set()
-            twice = next(name for name in names if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-            raise UserError(f"benchmark={self.name}: the lists in {self.root} name {twice} twice.")
+        if (again := twice(names)) is not None:
+            raise UserError(f"benchmark={self.name}: the lists in {self.root} name {again} twice.")
         questions = [
             Question(name, name, {"others": [n for n in members[label] if n != name], "itself": (name,)})
             for name, label in rows
         ]
-        return Truth(names, questions, self.count)
+        return Truth(names, questions)
 
     def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
         """Average precision, MAP@R, R-precision and recall@k."""

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
 
+from deepret.benchmarks.gldv2 import GLDv2
+from deepret.benchmarks.ground_truth.landmarks import SITE, USAGES, read_solution
 from deepret.benchmarks.metrics import Ranks, average_precision_at
-from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.sources.rankings import Rankings
-from deepret.benchmarks.truth import Question, Setting, Truth
+from deepret.benchmarks.truth import Question, Truth, twice
 from deepret.data.sets.lists import read_csv
 from deepret.errors import UserError
 
 FIRST = 100
 """The k of mAP@k."""
-SITE = "https://github.com/cvdfoundation/google-landmark has it."
 
 
-class GLDv2Retrieval(Benchmark):
+class GLDv2Retrieval(GLDv2):
     """Landmarks of the world: 761,757 photographs, and 1,129 queries that show one of them.
 
     - Source: https://github.com/cvdfoundation/google-landmark: retrieval_solution_v2.1.csv and index.csv in ROOT, the
@@ -36,8 +35,9 @@ class GLDv2Retrieval(Benchmark):
     """
 
     name: ClassVar[str] = "gldv2_retrieval"
-    shared: ClassVar[bool] = True
-    settings: ClassVar[Mapping[str, Setting]] = {"private": Setting(("private",)), "public": Setting(("public",))}
+    count: ClassVar[int] = 761_757
+    asked: ClassVar[int | None] = 1129
+    ranked: ClassVar[str] = "index"
 
     def truth(self) -> Truth:
         """``retrieval_solution_v2.1.csv`` and ``index.csv``.
@@ -45,23 +45,19 @@ class GLDv2Retrieval(Benchmark):
         Raises:
             UserError: one of them is not there or cannot be read, or a listed photograph is not in the index.
         """
-        database = [row["id"] for row in read_csv(self.root / "index.csv", ("id",), SITE)]
-        known, questions = set(database), []
-        path = self.root / "retrieval_solution_v2.1.csv"
-        for number, row in enumerate(read_csv(path, ("id", "images", "Usage"), SITE), start=2):
-            usage, images = row["Usage"].lower(), row["images"].split()
-            if usage == "ignored":
-                continue
-            if usage not in self.settings:
-                raise UserError(f"{path}, line {number}: usage {row['Usage']!r}; wanted: Private, Public or Ignored.")
-            for name in images:
+        listed = self.root / "index.csv"
+        database = [name for _, (name,) in read_csv(listed, ("id",), SITE)]
+        known = set(database)
+        if (name := twice(database)) is not None:
+            raise UserError(f"{listed}: {name} stands there twice.")
+        questions = []
+        for one in read_solution(self.root / "retrieval_solution_v2.1.csv", "images")[0]:
+            for name in one.answers:
                 if name not in known:
-                    raise UserError(f"{path}, line {number}: {name} is not in index.csv.")
-            lists = {kind: images if kind == usage else [] for kind in self.settings}
-            questions.append(Question(row["id"], row["id"], lists, where=f"{path}, line {number}"))
-        if not questions:
-            raise UserError(f"{path}: there is no query in it.")
-        return Truth(database, questions, len(database))
+                    raise UserError(f"{one.where}: {name} is not in index.csv.")
+            lists = {usage: one.answers if usage == one.usage else () for usage in USAGES}
+            questions.append(Question(one.name, one.name, lists, where=one.where))
+        return Truth(database, questions)
 
     def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
         """mAP@100."""
@@ -72,20 +68,11 @@ class GLDv2Retrieval(Benchmark):
         if path.suffix != ".csv":
             return super().read_rankings(path)
         lists: dict[str, list[str]] = {}
-        for number, row in enumerate(read_csv(path, ("id", "images"), SITE), start=2):
-            names = row["images"].split()
-            if row["id"] in lists:
-                raise UserError(f"{path}, line {number}: {row['id']} has a ranking above already.")
-            if len(set(names)) < len(names):
-                twice = next(name for name in names if names.count(name) > 1)
-                raise UserError(f"{path}, line {number}: {twice} is ranked twice.")
-            lists[row["id"]] = names
+        for where, (query, listed) in read_csv(path, ("id", "images"), SITE):
+            names = listed.split()
+            if query in lists:
+                raise UserError(f"{where}: {query} has a ranking above already.")
+            if (name := twice(names)) is not None:
+                raise UserError(f"{where}: {name} is ranked twice.")
+            lists[query] = names
         return Rankings(lists, path)
-
-    def name_of(self, path: Path, folder: Path) -> str:
-        """Its id, whatever folder it lies in."""
-        return path.stem
-
-    def remedy(self, folder: str) -> str:
-        """What is to be put there."""
-        return ": put index and test of https://github.com/cvdfoundation/google-landmark there."

@@ -26,6 +26,8 @@ class INSTRE(Benchmark):
     """
 
     name: ClassVar[str] = "instre"
+    count: ClassVar[int] = 27_293
+    asked: ClassVar[int | None] = 1250
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("ok",))}
 
     def truth(self) -> Truth:

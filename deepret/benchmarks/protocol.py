@@ -10,15 +10,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from deepret.benchmarks.completeness import Completeness, completeness
+from deepret.benchmarks.distractors import names_of, photographs_of
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
 from deepret.benchmarks.result import LISTED, Describe, Result
 from deepret.benchmarks.searched import Index
 from deepret.benchmarks.sources.descriptors import Descriptors
 from deepret.benchmarks.sources.photographs import Photographs
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
-from deepret.benchmarks.sources.source import Source
+from deepret.benchmarks.sources.source import Compared, Source
 from deepret.benchmarks.truth import Setting, Truth, plain
-from deepret.data import members
 from deepret.data.download.official import fetch_set
 from deepret.data.folder import images_below
 from deepret.errors import UserError
@@ -39,7 +40,8 @@ class Benchmark(ABC):
             ranked names, best first, each followed by a score or not.
         descriptors: codes to score instead, ``NAME.npy`` with the names in ``NAME.txt``, or ``.safetensors``.
         queries: codes of the queries, where ``descriptors`` are those of the database.
-        distractors: more photographs that are right for no query: a folder of them, or with ``descriptors`` a ``.npy``.
+        distractors: more photographs that are right for no query: a folder of them or a list; with ``descriptors`` a
+            ``.npy`` of their codes.
         index: gives an empty index to search with; none compares everything, exactly.
         download: whether what is missing of the published files below ``root`` is fetched first.
     """
@@ -49,6 +51,10 @@ class Benchmark(ABC):
     """What counts, by name; the first one's figures are the benchmark's."""
     folder: ClassVar[str] = "."
     """Where the photographs are, below the root."""
+    count: ClassVar[int]
+    """How many photographs are published to be ranked."""
+    asked: ClassVar[int | None] = None
+    """How many queries are published; None where every photograph is one."""
     recalls: ClassVar[Sequence[int]] = (1, 5, 10)
     """The k of recall@k, beside the official figures."""
     shared: ClassVar[bool] = False
@@ -94,8 +100,7 @@ class Benchmark(ABC):
                 cannot be read, a box outside its photograph, codes or rankings that do not fit, or no query that is
                 there with a positive.
         """
-        if self.download:
-            fetch_set(self.name, self.root, photographs=self.ranking is None and self.descriptors is None)
+        self.prepare()
         truth = self.truth()
         source = self.rankings_from(describe, truth)
         database = source.database(truth)
@@ -108,10 +113,7 @@ class Benchmark(ABC):
             if source.has(question) and any(len(lists[i][kind]) for kind in self._kinds("positives"))
         ]
         if not usable:
-            raise UserError(
-                f"benchmark={self.name}: none of the {len(truth.questions):,} queries of its ground truth is there "
-                f"with a positive ({len(database):,} photographs are){self.remedy(self.folder)}"
-            )
+            raise self.none_usable(truth, source, len(database))
         asked = [truth.questions[i] for i in usable]
         columns = {kind: [lists[i][kind] for i in usable] for kind in asked[0].lists}
         standing = source.stand(asked, database, [torch.cat([*row]) for row in zip(*columns.values(), strict=True)])
@@ -121,15 +123,15 @@ class Benchmark(ABC):
             own = "" if setting is main else f" {name}"
             figures |= {f"{figure}{own}": values for figure, values in self.figures(ranks, name).items()}
         photos = source.photos(asked, database)
-        missing = self._missing(truth, source, place)
+        complete = self._complete(truth, source, place, standing.database)
         return Result(
-            benchmark=self._title(truth, missing, place, standing.database),
+            benchmark=complete.title,
             metrics={name: float(values.nanmean()) for name, values in figures.items()},
             counts={
                 "queries": len(asked),
                 "database": standing.database,
                 "left_out": len(truth.questions) - len(asked),
-                **{f"missing_{kind}": len(names) for kind, names in missing.items()},
+                **{f"missing_{kind}": count for kind, count in complete.missing.items()},
             },
             queries=photos[0],
             database=photos[1],
@@ -138,16 +140,48 @@ class Benchmark(ABC):
             ap=figures["mAP"],
         )
 
+    def none_usable(self, truth: Truth, source: Source, there: int) -> UserError:
+        """What says that nothing can be asked."""
+        if not truth.questions:
+            return UserError(f"benchmark={self.name}: the ground truth in {self.root} has no query.")
+        names = f"{source.file} has to name them, such as {truth.questions[0].name}."
+        return UserError(
+            f"benchmark={self.name}: none of the {len(truth.questions):,} queries of its ground truth is there with a "
+            f"positive ({there:,} photographs are)" + (f": {names}" if source.file else self.remedy(self.folder))
+        )
+
     def rankings_from(self, describe: Describe, truth: Truth) -> Source:
         """Where the rankings come from.
 
         Raises:
             UserError: files that are missing or cannot be read, or two sources at once.
         """
+        if self.ranking is None:
+            return self.compared(describe, truth)
+        more = [] if self.distractors is None else names_of(self.distractors)
+        return self.read_rankings(self.ranking).among(truth, self.count, more)
+
+    def prepare(self) -> None:
+        """Refuses two sources of rankings, and half of one; then fetches what is missing, where that is asked for.
+
+        Raises:
+            UserError: there are two, or codes of queries alone; or what cannot be fetched.
+        """
         if self.ranking is not None and self.descriptors is not None:
             raise UserError("benchmark.ranking and benchmark.descriptors are two sources of rankings: give one.")
-        if self.ranking is not None:
-            return self.read_rankings(self.ranking)
+        if self.queries is not None and self.descriptors is None:
+            raise UserError(
+                "benchmark.queries has codes of queries: give those of the database as benchmark.descriptors."
+            )
+        if self.download:
+            fetch_set(self.name, self.root, photographs=self.ranking is None and self.descriptors is None)
+
+    def compared(self, describe: Describe, truth: Truth) -> Compared:
+        """Codes that are compared: those in files, or those of the photographs.
+
+        Raises:
+            UserError: files that are missing or cannot be read.
+        """
         if self.descriptors is not None:
             return Descriptors(self.descriptors, self.queries, self.distractors, self.index)
         return Photographs(self.files(truth), describe, self.index)
@@ -160,16 +194,22 @@ class Benchmark(ABC):
         """The photographs by name: those of the benchmark, and the distractors.
 
         Raises:
-            UserError: there is no such folder.
+            UserError: there is no such folder, or two photographs have one name.
         """
         folder = self.root / self.folder
         if not folder.is_dir():
             raise UserError(f"benchmark.root={self.root}: there is no folder {folder}{self.remedy(self.folder)}")
-        found = {self.name_of(path, folder): path for path in images_below(folder)}
-        if self.shared:
-            named = {*truth.database, *(question.image for question in truth.questions)}
-            found = {name: path for name, path in found.items() if name in named}
-        return {**found, **{f"distractor {path}": path for path in self._distractors()}}
+        named = {*truth.database, *(question.image for question in truth.questions)}
+        found: dict[str, Path] = {}
+        for path in images_below(folder):
+            name = self.name_of(path, folder)
+            if self.shared and name not in named:
+                continue
+            if name in found:
+                raise UserError(f"benchmark.root={self.root}: two photographs have one name, {found[name]} and {path}.")
+            found[name] = path
+        more = [] if self.distractors is None else photographs_of(self.distractors)
+        return {**found, **{f"distractor {path}": path for path in more}}
 
     def name_of(self, path: Path, folder: Path) -> str:
         """What the ground truth calls a photograph: its path below the folder, without the ending."""
@@ -179,58 +219,21 @@ class Benchmark(ABC):
         """What is to be put into a folder below the root, to end a message."""
         return ": put the published photographs there."
 
-    def _distractors(self) -> list[Path]:
-        """The photographs of a folder, or of a list, whose lines are paths from where it lies."""
-        place = self.distractors
-        if place is None:
-            return []
-        if place.is_dir():
-            return images_below(place)
-        try:
-            found = [place.parent / line.strip() for line in place.read_text("utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(
-                f"benchmark.distractors={place}: neither a folder of photographs nor a list of them ({error})."
-            ) from None
-        missing = [path for path in found if not members.exists(path)]
-        if missing:
-            raise UserError(f"{place}: {len(missing):,} of its {len(found):,} photographs are not there: {missing[0]}")
-        return found
-
     def _kinds(self, which: str) -> list[str]:
         """The kinds that are positives, or ignored, in any setting."""
         return list(dict.fromkeys(kind for s in self.settings.values() for kind in getattr(s, which)))
 
-    def _missing(self, truth: Truth, source: Source, place: Mapping[str, int]) -> dict[str, set[str]]:
-        """The named photographs that are not there, by what they are to any query."""
-        right = self._kinds("positives")
-        junk = [kind for kind in self._kinds("ignored") if kind not in right]
-        positives, ignored = (
-            {name for q in truth.questions for kind in kinds for name in q.lists[kind]} - place.keys()
-            for kinds in (right, junk)
+    def _complete(self, truth: Truth, source: Source, place: Mapping[str, int], ranked: int) -> Completeness:
+        """How much of the published benchmark was ranked."""
+        right, out = (
+            {name for q in truth.questions for kind in self._kinds(which) for name in q.lists[kind]}
+            for which in ("positives", "ignored")
         )
-        return {
-            "queries": {q.image for q in truth.questions if not source.has(q)},
-            "positives": positives,
-            "junk": ignored - positives,
-            "others": set(truth.database) - place.keys() - positives - ignored,
-        }
-
-    def _title(self, truth: Truth, missing: Mapping[str, set[str]], place: Mapping[str, int], ranked: int) -> str:
-        """The benchmark's name, with what sets this copy apart from the published one."""
-        name, count = self.name, truth.count
+        name, more = self.name, 0
         if self.distractors is not None:
-            name, count = self.enlarged[0] or name, count + self.enlarged[1]
-        lost = set().union(*(names for kind, names in missing.items() if kind != "queries"))
-        if not truth.database:  # which names some photographs alone, those of the queries among them
-            lost |= missing["queries"] - place.keys()
-        there = min(ranked, count - len(lost))
-        asked = {question.image for question in truth.questions}
-        unasked = missing["queries"] - lost
-        left = f", {len(asked - unasked):,} of {len(asked):,} queries" if unasked else ""
-        if there < count or left:
-            return f"{name} (partial: {there:,} of {count:,}{left})"
-        return name if ranked == count else f"{name} (and {ranked - count:,} more)"
+            name, more = self.enlarged[0] or name, self.enlarged[1]
+        published = (self.count + more, self.asked or self.count)
+        return completeness(name, published, truth, right, out, place, source.has, ranked)
 
 
 def _path(text: str | None) -> Path | None:

@@ -35,7 +35,7 @@ class Result:
         database: the photographs that were ranked.
         ranking: (Q, k ≤ 100) int64, the first positions of each ranking, junk removed, −1 where there are no more.
         relevant: the positives of each query, as positions in the database.
-        ap: (Q,) float64, the average precision of each query.
+        ap: (Q,) float64, the average precision of each query; where a query has one answer, whether it is right.
     """
 
     benchmark: str
@@ -47,10 +47,23 @@ class Result:
     relevant: list[set[int]]
     ap: Tensor
 
+    @property
+    def main(self) -> str:
+        """The metric that the benchmark is known by: mAP, or the first one where it has none."""
+        return "mAP" if "mAP" in self.metrics else next(iter(self.metrics))
+
     def summary(self) -> dict[str, Any]:
-        """The benchmark, its metrics and its counts as JSON takes them: shares to five digits, null for no number."""
-        metrics = {name: round(v, 5) if math.isfinite(v) else None for name, v in self.metrics.items()}
+        """The benchmark, its metrics and its counts as JSON takes them: shares to five digits, null for no number.
+
+        ``mAP`` is the main metric's, whatever its name is, so that programs find it in every benchmark's.
+        """
+        shown = {"mAP": self.metrics[self.main], **self.metrics}
+        metrics = {name: round(v, 5) if math.isfinite(v) else None for name, v in shown.items()}
         return {"benchmark": self.benchmark, **metrics, "counts": dict(self.counts)}
+
+    def keyed(self) -> dict[str, float]:
+        """The metrics that are numbers, each below the benchmark's name, which says so where the copy is partial."""
+        return {f"{self.benchmark}/{name}": v for name, v in self.metrics.items() if math.isfinite(v)}
 
 
 def score(

@@ -27,6 +27,7 @@ class Revisited(Benchmark):
         "hard": Setting(("hard",), ("junk", "easy")),
     }
     folder: ClassVar[str] = "jpg"
+    asked: ClassVar[int | None] = 70
     site: ClassVar[str]
     """Where the photographs are."""
 

@@ -23,5 +23,6 @@ class ROxford5k(Revisited):
     """
 
     name: ClassVar[str] = "roxford5k"
+    count: ClassVar[int] = 4993
     enlarged: ClassVar[tuple[str, int]] = ("roxford5k+1m", 1_001_001)
     site: ClassVar[str] = "https://www.robots.ox.ac.uk/~vgg/data/oxbuildings/"

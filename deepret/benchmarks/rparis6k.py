@@ -23,5 +23,6 @@ class RParis6k(Revisited):
     """
 
     name: ClassVar[str] = "rparis6k"
+    count: ClassVar[int] = 6322
     enlarged: ClassVar[tuple[str, int]] = ("rparis6k+1m", 1_001_001)
     site: ClassVar[str] = "https://www.robots.ox.ac.uk/~vgg/data/parisbuildings/"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deepret.data.check import IMAGES
@@ -35,12 +35,10 @@ class Truth:
     Args:
         database: the names of the photographs that are ranked, in their official order; empty where it names only some.
         questions: the queries, in their official order.
-        count: how many photographs are ranked.
     """
 
     database: Sequence[str]
     questions: Sequence[Question]
-    count: int
 
     def named(self) -> set[str]:
         """The photographs of the database that some query's lists name."""
@@ -59,3 +57,13 @@ def plain(name: str) -> str:
     """A photograph's name without the ending of an image file."""
     stem, dot, ending = name.rpartition(".")
     return stem if dot and f".{ending.lower()}" in IMAGES else name
+
+
+def twice(names: Iterable[str]) -> str | None:
+    """The first name that has stood before already; None where there is none."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            return name
+        seen.add(name)
+    return None

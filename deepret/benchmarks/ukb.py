@@ -37,7 +37,7 @@ class UKB(Benchmark):
         names = [f"ukbench{number:05d}" for number in range(self.count)]
         groups = [names[first : first + GROUP] for first in range(0, self.count, GROUP)]
         questions = [Question(name, name, {"group": group}) for group in groups for name in group]
-        return Truth(names, questions, self.count)
+        return Truth(names, questions)
 
     def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
         """Average precision, the N-S score and recall@4."""

@@ -39,12 +39,12 @@ from deepret.programs.shared import (
 )
 from deepret.quiet import quiet
 from deepret.reports.gallery import gallery, save_png
-from deepret.reports.table import published_table, results_table
+from deepret.reports.table import results_report
 from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import reduce_codes
 from deepret.training.fit import fitting_rows
 
-FILES = ("ranking", "descriptors")
+FILES = ("ranking", "descriptors", "queries")
 """A benchmark's settings that name what is to be scored in place of a network."""
 
 
@@ -110,9 +110,7 @@ def tell(name: str, result: Result, more: dict[str, Any], start: float) -> dict[
         more: what the JSON has besides.
         start: when the program began, by ``time.perf_counter``.
     """
-    print(results_table({name: result}), flush=True)
-    if others := published_table([result]):
-        print(f"\n{others}\n")
+    print(results_report({name: result}), flush=True)
     if "picture" in more:
         print(f"picture: {more['picture']}")
     values = {**result.summary(), **more, "seconds": round(time.perf_counter() - start, 1)}

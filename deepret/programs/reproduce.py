@@ -103,6 +103,7 @@ def compared(before: Path, after: Path) -> tuple[str, bool]:
     """A table of what two runs came to, and whether everything is the same to the last bit."""
     first, second = (json.loads((run / "result.json").read_text()) for run in (before, after))
     rows = [["mAP %, " + name, percent(first, name), percent(second, name)] for name in first.get("stages", {})]
+    rows.append(["benchmark", *(str(result.get("benchmark")) for result in (first, second))])
     one, two = (logged(run) for run in (before, after))
     differing = [key for key in one.keys() | two.keys() if one.get(key) != two.get(key)]
     rows.append(["logged figures that differ", str(len(differing)), f"of {len(one):,}"])
@@ -112,7 +113,11 @@ def compared(before: Path, after: Path) -> tuple[str, bool]:
         gap = max(difference(states[0][name], states[1][name]) for name in states[0])
         rows.append([f"weights of {path.parent.name}, largest difference", f"{gap:.3g}", ""])
         largest = max(largest, gap)
-    same = not differing and largest == 0 and all(row[1] == row[2] for row in rows if row[0].startswith("mAP"))
+    same = (
+        not differing
+        and largest == 0
+        and all(row[1] == row[2] for row in rows if row[0].startswith(("mAP", "benchmark")))
+    )
     return table(["", "then", "now"], rows), same
 
 

@@ -118,7 +118,8 @@ def run_job(cfg: DictConfig, words: Sequence[str], task: Callable[[DictConfig, l
     except BaseException:
         note(path, **about, status="stopped")
         raise
-    note(path, **about, status="finished", run=found.get("run"), mAP=found.get("mAP"))
+    came = {key: found.get(key) for key in ("run", "benchmark", "mAP")}
+    note(path, **about, status="finished", **came)
     return float(found.get("mAP") or 0)
 
 

@@ -31,7 +31,7 @@ from deepret.programs.shared import (
 from deepret.quiet import quiet
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
-from deepret.reports.table import results_columns, results_table
+from deepret.reports.table import results_columns, results_report, results_table
 from deepret.runs.checkpoint import write_bytes
 from deepret.runs.run import PLACES, Run, digest
 from deepret.training.announce import Forecast, announcement
@@ -137,11 +137,11 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
             results[stage] = evaluate_network(network, config, catalogue, device)
     if scored:
         last = list(results)[-1]
-        print("\n" + results_table(results), flush=True)
+        print("\n" + results_report(results), flush=True)
         values = {
             **results[last].summary(),
             **values,
-            "stages": {k: round(r.metrics["mAP"], 5) for k, r in results.items()},
+            "stages": {k: r.summary()["mAP"] for k, r in results.items()},
         }
         if config["gallery"] and rank() == 0:
             pictures(run, training, network, results)
@@ -152,7 +152,8 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
         if scored:
             training.logs.results(*results_columns(results))
         training.logs.model(best, run.folder / "images.csv", {k: v for k, v in values.items() if k != "run"})
-    training.logs.summary({k: v for k, v in values.items() if isinstance(v, int | float | str)})
+    kept = {k: v for k, v in values.items() if isinstance(v, int | float | str)}
+    training.logs.summary({**kept, **(results[last].keyed() if scored else {})})
     return values
 
 

@@ -46,7 +46,7 @@ def gallery(
     pitch = side + GAP
     sheet = Image.new("RGB", (3 * GAP + pitch * (columns + 1), GAP + text + (pitch + text) * len(chosen)), PAPER)
     pen = ImageDraw.Draw(sheet)
-    title = f"{result.benchmark}: mAP {100 * result.metrics['mAP']:.1f} %"
+    title = f"{result.benchmark}: {result.main} {100 * result.metrics[result.main]:.1f} %"
     pen.text((GAP, GAP + text // 4), title, INK, font=font, anchor="lt")
     for row, query in enumerate(chosen):
         top = GAP + text + row * (pitch + text)

@@ -36,6 +36,7 @@ class Job:
         status: ``finished``, ``failed``, ``stopped``, or ``began`` of one that still runs or was killed.
         settings: its words by their keys.
         score: mAP in 0…1, or None.
+        benchmark: what that was scored on, which says so where its copy is partial.
         why: of one that failed.
     """
 
@@ -44,6 +45,7 @@ class Job:
     settings: dict[str, Any]
     score: float | None
     why: str = ""
+    benchmark: str | None = None
 
 
 def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None = None) -> dict[str, Any]:
@@ -72,10 +74,10 @@ def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None
     keys = varied(jobs)
     ranked = sorted(jobs, key=lambda job: -math.inf if job.score is None else job.score, reverse=True)
     rows = [
-        [*(shown(job.settings.get(k)) for k in keys), percent(job.score), job.status, shortened(job.why)]
+        [*(shown(job.settings.get(k)) for k in keys), job.benchmark, percent(job.score), job.status, shortened(job.why)]
         for job in ranked
     ]
-    print(table([*keys, "mAP %", "status", "why"], rows))
+    print(table([*keys, "benchmark", "mAP %", "status", "why"], rows))
     shares = importance(jobs, keys)
     if shares:
         print("\nshare of the differences in mAP that a setting alone explains (η²)")
@@ -89,7 +91,12 @@ def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None
         print(f"picture: {path}")
     best = next((job for job in ranked if job.score is not None), None)
     counts = {status: sum(job.status == status for job in jobs) for status in sorted({job.status for job in jobs})}
-    return {"jobs": len(jobs), **counts, "best": best and best.name, "mAP": best and best.score, "importance": shares}
+    of_best = {
+        "best": best and best.name,
+        "benchmark": best and best.benchmark,
+        "mAP": best and best.score,
+    }
+    return {"jobs": len(jobs), **counts, **of_best, "importance": shares}
 
 
 def sweeps_of(folder: Path) -> list[str]:
@@ -105,7 +112,14 @@ def shortened(why: str) -> str:
 def jobs_of(folder: Path, sweep: str) -> list[Job]:
     """The jobs of a sweep, each as it was last."""
     return [
-        Job(name, entry["status"], dict(map(setting, entry["words"])), entry.get("mAP"), entry.get("why", ""))
+        Job(
+            name,
+            entry["status"],
+            dict(map(setting, entry["words"])),
+            entry.get("mAP"),
+            entry.get("why", ""),
+            entry.get("benchmark"),
+        )
         for name, entry in read_ledger(folder / LEDGER, sweep).items()
     ]
 

@@ -62,6 +62,12 @@ def results_table(results: Mapping[str, Result]) -> str:
     return "\n".join([table(header, rows), *dict.fromkeys(notes)])
 
 
+def results_report(results: Mapping[str, Result]) -> str:
+    """The table of results, and below it what others have published on the same benchmarks."""
+    others = published_table(results.values())
+    return results_table(results) + (f"\n\n{others}\n" if others else "")
+
+
 def published_table(results: Iterable[Result]) -> str:
     """What others have published on the same benchmarks, as text; empty where there is nothing or a copy is partial."""
     rows = beside(results)

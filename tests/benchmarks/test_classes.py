@@ -115,6 +115,7 @@ def test_lists_that_are_missing_say_what_to_put_where(tmp_path: Path, name: str)
         (StanfordOnlineProducts, {"Ebay_test.txt": "1 2 3\n"}, r"Ebay_test.txt, line 1: '1 2 3'; wanted: image_id"),
         (StanfordOnlineProducts, {"Ebay_test.txt": "1 2 3 a.JPG\n2 2 3 a.JPG\n"}, r"name a twice"),
         (CUB200, {"images.txt": "1 a.jpg\n", "image_class_labels.txt": "2 1\n"}, r"photograph 1 stands in one of"),
+        (CUB200, {"images.txt": "1 a.jpg\n1 b.jpg\n"}, r"images.txt, line 2: '1 b.jpg'; wanted: a number of its own"),
         (CUB200, {"images.txt": "1 a.jpg\n", "image_class_labels.txt": "1 x\n"}, r"a class is no number"),
         (CUB200, {"images.txt": "1\n", "image_class_labels.txt": "1 1\n"}, r"images.txt, line 1: '1'; wanted: two"),
         (Cars196, {"cars_annos.mat": "no"}, r"cars_annos.mat cannot be read"),

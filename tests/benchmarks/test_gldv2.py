@@ -21,7 +21,9 @@ SOLUTION = [
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(GLDv2Retrieval, "count", len(INDEX))
+    monkeypatch.setattr(GLDv2Retrieval, "asked", 2)
     (tmp_path / "index.csv").write_text("\n".join(["id", *INDEX]) + "\n")
     lines = [",".join(row) for row in SOLUTION]
     (tmp_path / "retrieval_solution_v2.1.csv").write_text("\n".join(["id,images,Usage", *lines]) + "\n")

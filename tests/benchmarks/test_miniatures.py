@@ -42,6 +42,7 @@ def test_paris_lies_in_folders_and_its_broken_files_are_no_part_of_it(
     for kind, text in lists.items():
         (tmp_path / "groundtruth" / f"defense_1_{kind}.txt").write_text(f"{text}\n")
     monkeypatch.setattr(Paris6k, "count", 4)
+    monkeypatch.setattr(Paris6k, "asked", 1)
 
     def describe(photos: Sequence[Photo]) -> torch.Tensor:
         return torch.from_numpy(CODES[[7 if photo.box else names.index(photo.path.stem) for photo in photos]])
@@ -70,7 +71,7 @@ def test_paris_lies_in_folders_and_its_broken_files_are_no_part_of_it(
         Paris6k(str(tmp_path), distractors=str(tmp_path / "nowhere")).evaluate(describe_more)
 
 
-def test_instre_asks_by_boxes(tmp_path: Path) -> None:
+def test_instre_asks_by_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = [f"INSTRE-S1/0{i}_cup/00{j}.jpg" for i in range(2) for j in range(2)]
     asked = [f"INSTRE-S1/0{i}_cup/009.jpg" for i in range(2)]
     for name in names + asked:
@@ -81,6 +82,8 @@ def test_instre_asks_by_boxes(tmp_path: Path) -> None:
         "gnd": [{"ok": [2 * i, 2 * i + 1], "bbx": [1, 1, 9, 9]} for i in range(2)],
     }
     (tmp_path / "gnd_instre.pkl").write_bytes(pickle.dumps(truth))
+    monkeypatch.setattr(INSTRE, "count", 4)
+    monkeypatch.setattr(INSTRE, "asked", 2)
 
     def describe(photos: Sequence[Photo]) -> torch.Tensor:
         paths = [photo.path.relative_to(tmp_path).as_posix() for photo in photos]

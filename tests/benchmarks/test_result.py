@@ -41,3 +41,12 @@ def test_summary_is_plain_json_with_rounded_shares() -> None:
     found = Result("toy", metrics, {"queries": 3}, [], [], torch.empty(0, 0), [], torch.empty(0))
     text = json.dumps(found.summary(), allow_nan=False)
     assert json.loads(text) == {"benchmark": "toy", "mAP": 0.66667, "mP@5": None, "counts": {"queries": 3}}
+
+
+def test_keys_name_the_benchmark_and_what_is_partial_of_it() -> None:
+    metrics = {"GAP": 0.5, "GAP public": float("nan")}
+    found = Result("toy (partial: 1 of 2)", metrics, {}, [], [], torch.empty(0, 0), [], torch.empty(0))
+    assert found.keyed() == {"toy (partial: 1 of 2)/GAP": 0.5}
+    assert (
+        found.summary()["mAP"] == found.summary()["GAP"] == 0.5
+    )  # the main figure, by the name that programs look for

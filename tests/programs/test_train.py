@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from wandb_file import records
 
+from deepret.benchmarks.holidays import Holidays
 from deepret.data.loading import Batch
 from deepret.training import learning, stages
 from deepret.training.callbacks import Watch
@@ -66,6 +68,36 @@ def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) 
     )
     assert small.code == 0, small.err
     assert small.json["benchmark"] == "split (val)"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [6, 9])
+def test_a_benchmark_s_name_says_what_is_partial_and_only_whole_ones_have_published_figures_beside(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    monkeypatch.setattr(Holidays, "count", count)
+    monkeypatch.setattr(Holidays, "asked", 2)
+    for name in ("100000", "100001", "100002", "100100", "100101", "100102"):
+        path = tmp_path / "holidays" / "jpg" / f"{name}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((64, 48), 60).convert("RGB").save(path)
+    words = ("benchmark=holidays", f"benchmark.root={tmp_path / 'holidays'}", "logger.wandb=offline", "regions=grid")
+    ended = program("train", *FAST, *words)
+    assert ended.code == 0, ended.err
+    title = "holidays" if count == 6 else "holidays (partial: 6 of 9)"
+    assert ended.json["benchmark"] == title
+    rows = [line for line in ended.out.splitlines() if line.startswith(("before training ", "1-ranking "))]
+    assert all(f" {title} " in line for line in rows)
+    assert ("\npublished\n" in ended.out) == (count == 6)
+    (file,) = Path(ended.json["run"]).glob("wandb/offline-run-*/*.wandb")
+    summary = {
+        "/".join(item.nested_key) or item.key: json.loads(item.value_json)
+        for record in records(file)
+        if record.HasField("summary")
+        for item in record.summary.update
+    }
+    assert summary[f"{title}/mAP"] == pytest.approx(ended.json["mAP"], abs=1e-5)
+    assert summary["benchmark"] == title
 
 
 @pytest.mark.slow

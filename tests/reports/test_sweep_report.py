@@ -28,7 +28,15 @@ def filled(folder: Path) -> None:
                 note(folder / LEDGER, sweep="s", words=words, status="failed", why="no such thing")
                 continue
             score = margin + (0.01 if loss == "b" else 0)
-            note(folder / LEDGER, sweep="s", words=words, status="finished", run="r", mAP=score)
+            note(
+                folder / LEDGER,
+                sweep="s",
+                words=words,
+                status="finished",
+                run="r",
+                mAP=score,
+                benchmark="ukb (partial: 1 of 2)",
+            )
 
 
 def test_tells_of_every_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -42,6 +50,8 @@ def test_tells_of_every_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     )  # two are missing, so that groups are uneven
     out = capsys.readouterr().out
     assert "no such thing" in out
+    assert out.count("ukb (partial: 1 of 2)") == 7  # each job's figure says what it is one of
+    assert found["benchmark"] == "ukb (partial: 1 of 2)"
     assert "debug" not in out  # all jobs have it
     assert (tmp_path / "sweep.png").stat().st_size > 1000
 

@@ -7,7 +7,7 @@ import torch
 
 from deepret.benchmarks.result import Result
 from deepret.data.photo import Photo
-from deepret.reports.table import cell, results_table, table
+from deepret.reports.table import cell, results_report, results_table, table
 
 
 def result(benchmark: str = "split", counts: dict[str, int] | None = None, **metrics: float) -> Result:
@@ -45,6 +45,15 @@ def test_columns_line_up_text_left_and_numbers_right() -> None:
 
 def test_a_table_without_rows_is_its_header() -> None:
     assert table(["a", "bc"], []).splitlines() == ["a  bc", "-  --"]
+
+
+def test_published_figures_stand_below_whole_copies_alone() -> None:
+    whole, part = result("ukb", mAP=0.5), result("oxford5k (partial: 12 of 5,063)", mAP=0.5)
+    lines = results_report({"whole": whole, "part": part}).splitlines()
+    below = lines[lines.index("published") :]
+    assert any("Babenko" in line for line in below)
+    assert not any("oxford5k" in line for line in below)
+    assert results_report({"part": part}) == results_table({"part": part})
 
 
 def test_results_stand_in_per_cent_with_what_is_missing_below() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from deepret.benchmarks.truth import Question, Truth, plain
+from deepret.benchmarks.truth import Question, Truth, plain, twice
 from deepret.data.pickled import read_pickle
 from deepret.errors import UserError
 
@@ -35,9 +35,10 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
         raise UserError(f"{path}: it does not hold {wanted} ({type(error).__name__}: {error}).") from None
     if len(queries) != len(truth):
         raise UserError(f"{path}: {len(queries)} queries in qimlist, and {len(truth)} entries in gnd.")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{path}: imlist has {twice} twice.")
+    if (again := twice(names)) is not None:
+        raise UserError(f"{path}: imlist has {again} twice.")
+    if (again := twice(f"{query} {box}" for query, box in zip(queries, boxes, strict=True))) is not None:
+        raise UserError(f"{path}: the query {again} stands there twice.")
     _check_positions(path, lists, len(names))
     questions = []
     for number, (query, entry, box) in enumerate(zip(queries, lists, boxes, strict=True)):
@@ -45,11 +46,10 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
         if len(box) != 4 or not all(map(math.isfinite, box)) or box[0] >= box[2] or box[1] >= box[3]:
             raise UserError(f"{where}: bbx {list(box)} is no box x0, y0, x1, y1.")
         kept = {kind: [names[i] for i in positions] for kind, positions in entry.items()}
-        seen = [name for group in kept.values() for name in group]
-        if len(set(seen)) < len(seen):
-            raise UserError(f"{where}: {next(n for n in seen if seen.count(n) > 1)} stands in its lists twice.")
+        if (again := twice(name for group in kept.values() for name in group)) is not None:
+            raise UserError(f"{where}: {again} stands in its lists twice.")
         questions.append(Question(query, query, kept, (box[0], box[1], box[2], box[3]), where))
-    return Truth(names, questions, len(names))
+    return Truth(names, questions)
 
 
 def _check_positions(path: Path, lists: Sequence[dict[str, np.ndarray[Any, Any]]], count: int) -> None:

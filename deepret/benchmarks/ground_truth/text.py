@@ -28,6 +28,7 @@ def read_text(folder: Path, prefix: str = "") -> list[Question]:
         name = path.name.removesuffix("_query.txt")
         image, box = _query_line(path, prefix)
         lists = {kind: _names(folder / f"{name}_{kind}.txt") for kind in KINDS}
+        lists["ok"] -= lists["good"]  # the official program counts a name once
         for both in sorted((lists["good"] | lists["ok"]) & lists["junk"]):
             raise UserError(f"{folder / name}_junk.txt: {both} is among the positives of the same query too.")
         found.append(Question(name, image, lists, box, str(path)))
@@ -64,7 +65,7 @@ def _names(path: Path) -> frozenset[str]:
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}); every query has a query, good, ok and junk file.") from None
     return [(number, line.split()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]

@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 
 from deepret.benchmarks.searched import Index
-from deepret.benchmarks.sources.source import Source, compare, ranked
-from deepret.benchmarks.standing import ABSENT, Standing
+from deepret.benchmarks.sources.source import Compared, ranked
+from deepret.benchmarks.standing import ABSENT
 from deepret.benchmarks.truth import Question, Truth, plain
 from deepret.errors import UserError
 
 
-class Descriptors(Source):
+class Descriptors(Compared):
     """Codes in files, compared by inner product as they are.
 
     Args:
@@ -38,14 +38,15 @@ class Descriptors(Source):
         more: Path | None = None,
         index: Callable[[], Index] | None = None,
     ) -> None:
-        self.names, self.codes = read_descriptors(path)
-        self.asked, self.queries = (self.names, self.codes) if queries is None else read_descriptors(queries)
+        super().__init__(index)
+        self.file = path if queries is None else queries
+        self.names, self.table = read_descriptors(path)
+        self.asked, self.queries = (self.names, self.table) if queries is None else read_descriptors(queries)
         self.more = None if more is None else read_codes(more)
-        self.index = index
         for other, codes in ((queries, self.queries), (more, self.more)):
-            if codes is not None and codes.shape[1] != self.codes.shape[1]:
+            if codes is not None and codes.shape[1] != self.table.shape[1]:
                 raise UserError(
-                    f"{other}: its codes have {codes.shape[1]} dimensions, and those of {path} {self.codes.shape[1]}."
+                    f"{other}: its codes have {codes.shape[1]} dimensions, and those of {path} {self.table.shape[1]}."
                 )
 
     def database(self, truth: Truth) -> list[str]:
@@ -56,11 +57,13 @@ class Descriptors(Source):
         """Whether it has a code, under its own name or its photograph's."""
         return question.name in self.asked or question.image in self.asked
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
-        """Compares the codes."""
+    def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """As they are; those of the database stay in their file where it has them in the official order alone."""
         asked = [self.asked.get(q.name, self.asked.get(q.image, ABSENT)) for q in questions]
-        queries, codes = self.queries[torch.tensor(asked)], self.codes[torch.tensor([self.names[n] for n in database])]
-        return compare(queries, [codes] if self.more is None else [codes, self.more], matter, self.index)
+        rows = torch.tensor([self.names[name] for name in database])
+        whole = torch.equal(rows, torch.arange(len(self.table)))
+        tables = [self.table if whole else self.table[rows]]
+        return self.queries[torch.tensor(asked)], tables if self.more is None else [*tables, self.more]
 
 
 def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:
@@ -74,8 +77,9 @@ def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:
 
         try:
             with safe_open(str(path), "pt") as file:
-                codes, names = file.get_tensor("codes").float(), json.loads((file.metadata() or {})["names"])
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+                codes = file.get_tensor("codes").float()
+                names = [str(name) for name in json.loads((file.metadata() or {})["names"])]
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise UserError(
                 f"{path}: cannot be read ({error}); wanted: a tensor codes, and its names as a list in the metadata."
             ) from None
@@ -84,7 +88,7 @@ def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:
     else:
         codes, listed = read_codes(path), path.with_suffix(".txt")
         try:
-            names = [line.strip() for line in listed.read_text("utf-8").splitlines() if line.strip()]
+            names = [line.strip() for line in listed.read_text("utf-8-sig").splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"{listed}: cannot be read ({error}); it names the photographs, a line a code.") from None
     if len(names) != len(codes):
@@ -105,8 +109,11 @@ def read_codes(path: Path) -> Tensor:
     """
     try:
         found = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{path}: cannot be read ({error}); wanted: a .npy of (n, D) numbers.") from None
+    except Exception as error:  # a broken file raises anything
+        said = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UserError(f"{path}: cannot be read ({said}); wanted: a .npy of (n, D) numbers.") from None
+    if not isinstance(found, np.ndarray):
+        raise UserError(f"{path}: it holds several tables; wanted: a .npy, one of (n, D) numbers.")
     if found.ndim != 2 or found.dtype.kind != "f":
         raise UserError(f"{path}: {found.dtype} of shape {found.shape}; wanted: float32 (n, D), a code a row.")
     codes = torch.from_numpy(found if found.dtype == np.float32 else found.astype(np.float32))

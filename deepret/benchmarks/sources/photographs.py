@@ -9,14 +9,13 @@ from torch import Tensor
 
 from deepret.benchmarks.result import Describe
 from deepret.benchmarks.searched import Index
-from deepret.benchmarks.sources.source import Source, compare, ranked
-from deepret.benchmarks.standing import Standing
+from deepret.benchmarks.sources.source import Compared, ranked
 from deepret.benchmarks.truth import Question, Truth
 from deepret.data.photo import Box, Photo, upright_size
 from deepret.errors import UserError
 
 
-class Photographs(Source):
+class Photographs(Compared):
     """Photographs that are described.
 
     Args:
@@ -26,9 +25,9 @@ class Photographs(Source):
     """
 
     def __init__(self, files: Mapping[str, Path], describe: Describe, index: Callable[[], Index] | None = None) -> None:
+        super().__init__(index)
         self.files = files
         self.describe = describe
-        self.index = index
 
     def database(self, truth: Truth) -> list[str]:
         """The official photographs that are there, and all others; without those that only queries show."""
@@ -49,10 +48,10 @@ class Photographs(Source):
         asked = [Photo(path, box) for path, box in zip(paths, boxes, strict=True)]
         return asked, [Photo(self.files[name]) for name in database]
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
-        """Describes both and compares them."""
+    def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """Describes both."""
         asked, all_ranked = self.photos(questions, database)
-        return compare(self.describe(asked), [self.describe(all_ranked)], matter, self.index)
+        return self.describe(asked), [self.describe(all_ranked)]
 
 
 def within(question: Question, path: Path) -> Box:
@@ -64,9 +63,11 @@ def within(question: Question, path: Path) -> Box:
     assert question.box is not None
     width, height = upright_size(path)
     x0, y0, x1, y1 = question.box
-    if x0 < -1 or y0 < -1 or x1 > width + 1 or y1 > height + 1:
+    inside = max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
+    beyond = x0 < -1 or y0 < -1 or x1 > width + 1 or y1 > height + 1
+    if beyond or inside[0] >= inside[2] or inside[1] >= inside[3]:
         raise UserError(
             f"{question.where}: the box {x0:g} {y0:g} {x1:g} {y1:g} lies outside {path}, which is {width} × {height} "
             f"pixels: take the images at their original size."
         )
-    return max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))
+    return inside

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepret.benchmarks.sources.source import Source
 from deepret.benchmarks.standing import ABSENT, Standing, padded
-from deepret.benchmarks.truth import Question, Truth, plain
+from deepret.benchmarks.truth import Question, Truth, plain, twice
 from deepret.errors import UserError
 
 
@@ -20,17 +20,48 @@ class Rankings(Source):
     Args:
         lists: the ranked names of each query, best first, by the query's name.
         path: the file, for messages.
+        distractors: names of what was ranked beside the official photographs, each once and none of those.
+        count: how many photographs were ranked, where the rankings name fewer.
     """
 
-    def __init__(self, lists: Mapping[str, Sequence[str]], path: Path) -> None:
+    def __init__(
+        self, lists: Mapping[str, Sequence[str]], path: Path, distractors: Sequence[str] = (), count: int = 0
+    ) -> None:
         self.lists = lists
-        self.path = path
+        self.file = self.path = path
+        self.distractors = distractors
+        self.count = count
+
+    def among(self, truth: Truth, count: int, distractors: Sequence[str]) -> Rankings:
+        """These rankings as those of a database.
+
+        A ranking may call a distractor by the last part of its path, where no other photograph is called so.
+
+        Args:
+            truth: says what is official.
+            count: how many photographs are published; that they were all ranked is taken for granted.
+            distractors: names of what was ranked beside them.
+
+        Raises:
+            UserError: a ranking that names a photograph in both ways.
+        """
+        official = {*truth.database, *truth.named()}
+        more = [name for name in distractors if name not in official]
+        known = {*official, *more}
+        last: dict[str, list[str]] = {}
+        for name in more:
+            last.setdefault(name.rpartition("/")[2], []).append(name)
+        whole = {part: names[0] for part, names in last.items() if len(names) == 1 and part not in known}
+        lists = {query: [whole.get(name, name) for name in names] for query, names in self.lists.items()}
+        for query, names in lists.items():
+            if (again := twice(names)) is not None:
+                raise UserError(f"{self.path}: {query} ranks {again} twice.")
+        return Rankings(lists, self.path, more, 0 if truth.database else count + len(more))
 
     def database(self, truth: Truth) -> list[str]:
-        """The official photographs, or all that are ranked where the ground truth names only some."""
-        if truth.database:
-            return list(truth.database)
-        return sorted(truth.named().union(*self.lists.values()))
+        """The official photographs, or all that are ranked where the ground truth names only some; then distractors."""
+        named = truth.database or sorted(truth.named().union(*self.lists.values()).difference(self.distractors))
+        return [*named, *self.distractors]
 
     def has(self, question: Question) -> bool:
         """Whether its ranking is there, under its own name or its photograph's."""
@@ -48,12 +79,15 @@ class Rankings(Source):
             names = self.lists[question.name if question.name in self.lists else question.image]
             for name in names:
                 if name not in place:
-                    raise UserError(f"{self.path}: {question.name} ranks {name}, which is not in the database.")
+                    beside = "among benchmark.distractors" if self.distractors else "named by benchmark.distractors"
+                    raise UserError(
+                        f"{self.path}: {question.name} ranks {name}, which is neither in the database nor {beside}."
+                    )
             row = [place[name] for name in names]
             stands = {position: rank for rank, position in enumerate(row)}
             lists.append(torch.tensor(row, dtype=torch.int64))
             ranks.append(torch.tensor([stands.get(i, ABSENT) for i in wanted.tolist()], dtype=torch.int64))
-        return Standing.of(len(database), matter, torch.cat(ranks), padded(lists))
+        return Standing.of(max(len(database), self.count), matter, torch.cat(ranks), padded(lists))
 
 
 def read_rankings(path: Path, *, places: bool = False) -> Rankings:
@@ -64,10 +98,10 @@ def read_rankings(path: Path, *, places: bool = False) -> Rankings:
         places: whether a place stands before each ranked name, as in Holidays' result files.
 
     Raises:
-        UserError: it cannot be read, a query or a ranked name stands there twice, or places that do not ascend.
+        UserError: it cannot be read, a query or a ranked name stands there twice, or places without names.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read ({error}).") from None
     found: dict[str, list[str]] = {}
@@ -79,8 +113,8 @@ def read_rankings(path: Path, *, places: bool = False) -> Rankings:
         if query in found:
             raise UserError(f"{where}: {query} has a ranking above already.")
         names = _placed(words, where) if places else [plain(w) for i, w in enumerate(words) if not _score(w, i)]
-        if len(set(names)) < len(names):
-            raise UserError(f"{where}: {next(n for n in names if names.count(n) > 1)} is ranked twice.")
+        if (name := twice(names)) is not None:
+            raise UserError(f"{where}: {name} is ranked twice.")
         found[query] = names
     if not found:
         raise UserError(f"{path}: there is no ranking in it; wanted, a line a query: its name, then the ranked names.")
@@ -103,5 +137,7 @@ def _placed(words: Sequence[str], where: str) -> list[str]:
     numbers, names = words[::2], [plain(word) for word in words[1::2]]
     if len(numbers) != len(names) or not all(number.lstrip("-").isdecimal() for number in numbers):
         raise UserError(f"{where}: wanted pairs of place and name: QUERY 0 NAME 1 NAME.")
+    if (again := twice(numbers)) is not None:
+        raise UserError(f"{where}: place {again} stands there twice.")
     order = sorted(range(len(names)), key=lambda i: int(numbers[i]))
     return [names[i] for i in order]

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from deepret.benchmarks.result import LISTED
 from deepret.benchmarks.searched import Index, searched
 from deepret.benchmarks.standing import Standing, stand
 from deepret.benchmarks.truth import Question, Truth
 from deepret.data.photo import Photo
+from deepret.search.exact import ExactIndex
+
+ASKED = 1024
+"""Queries that an index is asked at a time."""
 
 
 class Source(ABC):
     """Ranks a database for queries."""
+
+    file: Path | None = None
+    """Where the names of the queries are from, for messages; none where that is the ground truth."""
 
     @abstractmethod
     def database(self, truth: Truth) -> list[str]:
@@ -54,17 +63,32 @@ def ranked(truth: Truth, there: Iterable[str]) -> list[str]:
     return [n for n in truth.database if n in known] + [n for n in known if n not in official and n not in only_asked]
 
 
-def compare(
-    queries: Tensor, database: Sequence[Tensor], matter: Sequence[Tensor], index: Callable[[], Index] | None
-) -> Standing:
-    """Ranks codes by inner product, exactly or by an index.
+class Compared(Source):
+    """Ranks by the inner product of codes, exactly or as an index finds them.
 
     Args:
-        queries: (Q, D) float32.
-        database: tables (n, D) float32, one after the other.
-        matter: Q tables of positions whose ranks are wanted.
         index: gives an empty one; none compares everything.
     """
-    if index is None:
-        return stand(queries, database, matter, k=LISTED)
-    return searched(index(), queries, torch.cat(list(database)), matter, k=LISTED)
+
+    def __init__(self, index: Callable[[], Index] | None = None) -> None:
+        self.index = index
+
+    @abstractmethod
+    def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
+        """Codes (Q, D) of the queries, and tables (n, D) of the database's, one after the other; float32."""
+
+    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+        """Compares the codes."""
+        queries, tables = self.codes(questions, database)
+        if self.index is None:
+            return stand(queries, tables, matter, k=LISTED)
+        return searched(self.index(), queries, torch.cat(tables), matter, k=LISTED)
+
+    def nearest(self, questions: Sequence[Question], database: Sequence[str], k: int) -> tuple[Tensor, Tensor]:
+        """Scores and positions (Q, ≤ k) of each query's nearest, best first; a position below zero for none."""
+        queries, tables = self.codes(questions, database)
+        index = ExactIndex() if self.index is None else self.index()
+        index.add(tables[0] if len(tables) == 1 else torch.cat(tables))
+        blocks = tqdm(torch.split(queries, ASKED), unit=" blocks", desc="searching", disable=None, leave=False)
+        scores, positions = zip(*(index.search(block, k) for block in blocks), strict=True)
+        return torch.cat(scores).cpu(), torch.cat(positions).cpu()

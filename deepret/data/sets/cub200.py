@@ -91,5 +91,7 @@ def _column(lists: Lists, name: str) -> dict[str, str]:
     for number, words in lists.lines(name):
         if len(words) != 2:
             raise lists.wrong(name, number, words, "two words, the photograph's number first")
+        if words[0] in found:
+            raise lists.wrong(name, number, words, "a number of its own for each photograph")
         found[words[0]] = words[1]
     return found

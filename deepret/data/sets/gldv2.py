@@ -11,6 +11,7 @@ from tqdm import tqdm
 from deepret.data.folder import images_below
 from deepret.data.listing import Row
 from deepret.data.members import TAR
+from deepret.data.sets.lists import Lists
 from deepret.data.sets.published import PublishedSet, held_out
 from deepret.errors import UserError
 
@@ -71,10 +72,10 @@ class GLDv2(PublishedSet):
         packed = {}
         if any(folder.glob(f"*{TAR}")):
             packed = {path.stem: path.relative_to(self.root).as_posix() for path in images_below(folder)}
-        pairs = self._clean() if self.list == "clean" else self._full()
+        listed = read_train(self.lists, self.list == "clean")
         found = [
-            Row(packed.get(name) or f"train/{name[0]}/{name[1]}/{name[2]}/{name}.jpg", label, "train")
-            for name, label in tqdm(pairs, "reading the list", unit=" images", disable=None, leave=False)
+            Row(packed.get(name) or f"train/{'/'.join(name[:3])}/{name}.jpg", label, "train")
+            for _, name, label in tqdm(listed, "reading the list", unit=" images", disable=None, leave=False)
         ]
         return held_out(found, self.val_share, self.split_seed)
 
@@ -82,22 +83,23 @@ class GLDv2(PublishedSet):
         """The list's."""
         return {"train": 1_580_470 if self.list == "clean" else 4_132_914}
 
-    def _full(self) -> Iterator[tuple[str, str]]:
-        """Id and landmark of each photograph of train.csv."""
-        for number, row in enumerate(self.lists.csv("train.csv", ("id", "landmark_id")), 2):
-            yield self._checked("train.csv", number, row["id"], row["landmark_id"])
 
-    def _clean(self) -> Iterator[tuple[str, str]]:
-        """Id and landmark of each photograph of train_clean.csv."""
-        name = "train_clean.csv"
-        for number, row in enumerate(self.lists.csv(name, ("landmark_id", "images")), 2):
-            for image in row["images"].split() or [""]:
-                yield self._checked(name, number, image, row["landmark_id"])
+def read_train(lists: Lists, clean: bool) -> Iterator[tuple[str, str, str]]:
+    """Place in the list, id and landmark of each photograph for training, in the official order.
 
-    def _checked(self, name: str, number: int, image: str, label: str) -> tuple[str, str]:
-        if len(image) < 3 or "/" in image or not label:
-            raise UserError(
-                f"{self.root / name}, line {number}: landmark {label!r}, photograph {image!r}; wanted: the number of a "
-                f"landmark and ids of photographs."
-            )
-        return image, label
+    Args:
+        lists: where the list is.
+        clean: whether it is ``train_clean.csv``, landmark_id and images, or ``train.csv``, id and landmark_id.
+
+    Raises:
+        UserError: it is missing or cannot be read, or what is no id or no landmark.
+    """
+    name, column = ("train_clean.csv", "images") if clean else ("train.csv", "id")
+    for where, (landmark, ids) in lists.csv(name, ("landmark_id", column)):
+        for image in ids.split() or [""]:
+            if not image or "/" in image or not landmark:
+                raise UserError(
+                    f"{where}: landmark {landmark!r}, photograph {image!r}; wanted: the number of a landmark and ids "
+                    f"of photographs."
+                )
+            yield where, image, landmark

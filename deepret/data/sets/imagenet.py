@@ -82,11 +82,10 @@ class ImageNet(PublishedSet):
         if (self.root / SOLUTION).is_file() or not (self.root / DEVKIT).is_dir():
             columns = ("ImageId", "PredictionString")
             found = {}
-            for number, row in enumerate(self.lists.csv(SOLUTION, columns), 2):
-                words = row["PredictionString"].split()
-                if not words:
-                    raise self.lists.wrong(SOLUTION, number, [*row.values()], "ImageId,CLASS x0 y0 x1 y1 …")
-                found[row["ImageId"]] = words[0]
+            for where, (name, prediction) in self.lists.csv(SOLUTION, columns):
+                if not prediction:
+                    raise UserError(f"{where}: {name!r} without a class; wanted: ImageId,CLASS x0 y0 x1 y1 …")
+                found[name] = prediction.split()[0]
             return found
         return self._devkit()
 

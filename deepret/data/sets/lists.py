@@ -9,6 +9,9 @@ from pathlib import Path
 
 from deepret.errors import UserError
 
+WIDEST = 2**24
+"""Letters in a value of a CSV file at most: all photographs of a class may stand in one."""
+
 
 @dataclass(frozen=True)
 class Lists:
@@ -31,7 +34,7 @@ class Lists:
             UserError: it is missing, or no text.
         """
         try:
-            return (self.root / name).read_text("utf-8")
+            return (self.root / name).read_text("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise self.unread(name, error) from None
 
@@ -43,7 +46,7 @@ class Lists:
         """
         return [(n, line.split()) for n, line in enumerate(self.text(name).splitlines(), 1) if line.strip()]
 
-    def csv(self, name: str, columns: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    def csv(self, name: str, columns: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
         """The rows of a CSV file that has some columns, as ``read_csv`` gives them.
 
         Raises:
@@ -63,8 +66,8 @@ class Lists:
         return UserError(f"{self.root / name}, line {number}: {' '.join(words)!r}; wanted: {wanted}.")
 
 
-def read_csv(path: Path, columns: tuple[str, ...], remedy: str) -> Iterator[dict[str, str]]:
-    """The rows of a CSV file that has some columns, each value a string, one after the other.
+def read_csv(path: Path, columns: Sequence[str], remedy: str) -> Iterator[tuple[str, list[str]]]:
+    """Place and values of some columns of each row of a CSV file; what a short row lacks is empty.
 
     Args:
         path: the file.
@@ -74,14 +77,17 @@ def read_csv(path: Path, columns: tuple[str, ...], remedy: str) -> Iterator[dict
     Raises:
         UserError: it cannot be read, or lacks a column.
     """
+    csv.field_size_limit(WIDEST)
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            missing = [name for name in columns if name not in (reader.fieldnames or ())]
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.reader(file)
+            header = next(reader, [])
+            missing = [name for name in columns if name not in header]
             if missing:
                 raise UserError(f"{path}: it has no column {', '.join(missing)}.")
-            for row in reader:
-                yield {name: row[name] or "" for name in columns}
+            places = [header.index(name) for name in columns]
+            for row in filter(None, reader):
+                yield f"{path}, line {reader.line_num}", [row[i].strip() if i < len(row) else "" for i in places]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise UserError(f"{path}: cannot be read ({why}). {remedy}") from None

@@ -238,6 +238,7 @@ def test_a_benchmark_fetches_its_set(
 ) -> None:
     monkeypatch.setattr(protocol, "fetch_set", lambda name, root, **how: fetch_set(name, root, mirrors=mirrors, **how))
     monkeypatch.setattr(Holidays, "count", 5)
+    monkeypatch.setattr(Holidays, "asked", 2)
     codes = np.eye(5, dtype=np.float32)
 
     def describe(photos: Sequence[Photo]) -> torch.Tensor:

@@ -32,7 +32,10 @@ def test_what_cannot_be_read_is_told_with_its_remedy(lists: Lists) -> None:
 
 def test_a_csv_has_the_wanted_columns(lists: Lists, text) -> None:
     path = text("a.csv", 'id,url,label\n1,"a,b",x\n2,c\n')
-    assert list(lists.csv("a.csv", ("label", "id"))) == [{"label": "x", "id": "1"}, {"label": "", "id": "2"}]
+    assert list(lists.csv("a.csv", ("label", "id"))) == [
+        (f"{path}, line 2", ["x", "1"]),
+        (f"{path}, line 3", ["", "2"]),
+    ]
     with pytest.raises(UserError, match=r"a.csv: it has no column landmark, images"):
         list(lists.csv("a.csv", ("id", "landmark", "images")))
     path.write_bytes(b"id\n\xff\n")

@@ -1,0 +1,88 @@
+"""How much of a published benchmark was ranked and asked, and the name that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from deepret.benchmarks.truth import Question, Truth
+
+
+@dataclass(frozen=True)
+class Completeness:
+    """What there is of a benchmark.
+
+    Args:
+        name: the benchmark's, with its distractors where they were ranked.
+        there: how many of the published photographs were ranked.
+        count: how many are published.
+        more: how many more were ranked than are published.
+        asked: how many queries are published.
+        unasked: how many of those could not be asked, but for those that are photographs to be ranked themselves.
+        missing: how many published photographs are not there: ``queries``, and of those that are ranked ``positives``
+            of any query, ``junk``, which are neither, and ``distractors``, which are nothing to any query.
+    """
+
+    name: str
+    there: int
+    count: int
+    more: int
+    asked: int
+    unasked: int
+    missing: dict[str, int]
+
+    @property
+    def title(self) -> str:
+        """The name, with what sets this copy apart from the published one."""
+        left = f", {self.asked - self.unasked:,} of {self.asked:,} queries" if self.unasked else ""
+        if self.there < self.count or left:
+            return f"{self.name} (partial: {self.there:,} of {self.count:,}{left})"
+        return f"{self.name} (and {self.more:,} more)" if self.more > 0 else self.name
+
+
+def completeness(
+    name: str,
+    published: tuple[int, int],
+    truth: Truth,
+    positives: Collection[str],
+    junk: Collection[str],
+    there: Collection[str],
+    has: Callable[[Question], bool],
+    ranked: int,
+) -> Completeness:
+    """Compares what was ranked with what is published.
+
+    Args:
+        name: the benchmark's.
+        published: how many photographs are published to be ranked, and how many queries; a ground truth that names more
+            is believed.
+        truth: its ground truth.
+        positives: the photographs that are right for any query.
+        junk: those that are left out of any query's ranking.
+        there: the names of what was ranked.
+        has: whether a query could be asked.
+        ranked: how many photographs were ranked, with those that have no name.
+    """
+    official = set(truth.database)
+    lost = [question for question in truth.questions if not has(question)]
+    queries = {q.image for q in lost if q.image not in there and (q.image in official or not official)}
+    right = {name for name in positives if name not in there}
+    out = {name for name in junk if name not in there} - right - queries
+    named = right | out | queries
+    count, asked = max(published[0], len(official)), max(published[1], len(truth.questions))
+    found = min(ranked, count - len(named | {name for name in official if name not in there}))
+    unknown = asked - len(truth.questions)
+    return Completeness(
+        name=name,
+        there=found,
+        count=count,
+        more=ranked - count,
+        asked=asked,
+        unasked=unknown + sum(question.image not in queries for question in lost),
+        missing={
+            "queries": unknown + len(lost),
+            "positives": len(right),
+            "junk": len(out),
+            "distractors": count - found - len(named),
+        },
+    )
