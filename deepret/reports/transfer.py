@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, stdev
@@ -19,6 +20,7 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from deepret.benchmarks.split import Split
 from deepret.data.catalogue import Catalogue
+from deepret.data.photographs import Photographs
 from deepret.errors import UserError
 from deepret.files import write_whole
 from deepret.models.build import PARTS, build_network, load_state
@@ -46,6 +48,7 @@ class Trained:
 
 def transfer(
     output: str,
+    on: Sequence[str] = (),
     picture: str | None = None,
     cache: str = "~/.cache/deepret",
     batch: PositiveInt = 16,
@@ -53,11 +56,12 @@ def transfer(
 ) -> dict[str, Any]:
     """Scores the network that runs began with, and each that they ended with, on the test split of each one's data.
 
-    Prints mean and standard deviation over seeds, writes every figure to ``transfer.csv`` in the output folder, and
-    draws them.
+    Folders of photographs may be scored beside them, on their own test split, or query against gallery. Prints mean and
+    standard deviation over seeds, writes every figure to ``transfer.csv`` in the output folder, and draws them.
 
     Args:
         output: the folder of the runs; those that are not finished are left out.
+        on: more folders, as ``data=catalogue`` reads them.
         picture: where the picture goes; ``transfer.png`` in the output folder by default.
         cache: where codes are kept, so that a figure that was measured before takes no time.
         batch: photographs at once.
@@ -74,6 +78,7 @@ def transfer(
     check_beginning(runs, folder)
     kinds = {run.kind: run.config["data"] for run in runs}
     catalogues: dict[str, Catalogue] = {k: build(node, seed=runs[0].config["seed"]).load() for k, node in kinds.items()}
+    catalogues |= {Path(root).name: Photographs(root, cache=cache).load() for root in on}
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     codes = Path(cache).expanduser() / "codes"
     scores: dict[tuple[str, str], list[float]] = {}
@@ -87,14 +92,14 @@ def transfer(
             scores.setdefault((name, kind), []).append(score)
             rows.append((name, "" if run is None else str(run.seed), kind, score))
     names = list(dict.fromkeys(name for name, _ in scores))
-    lines = [[name, *(shown(scores[name, kind]) for kind in kinds)] for name in names]
-    print(table(["trained on", *(f"mAP % on {kind}" for kind in kinds)], lines))
+    lines = [[name, *(shown(scores[name, kind]) for kind in catalogues)] for name in names]
+    print(table(["trained on", *(f"mAP % on {kind}" for kind in catalogues)], lines))
     write_whole(folder / "transfer.csv", written(rows))
     path = Path(picture).expanduser() if picture else folder / "transfer.png"
-    points = {kind: {name: [100 * s for s in scores[name, kind]] for name in names} for kind in kinds}
+    points = {kind: {name: [100 * s for s in scores[name, kind]] for name in names} for kind in catalogues}
     save_png(dots(points, "mAP %", lambda name: name if name == BEFORE else f"trained on {name}"), path)
     print(f"picture: {path}")
-    return {name: {kind: round(mean(scores[name, kind]), 5) for kind in kinds} for name in names}
+    return {name: {kind: round(mean(scores[name, kind]), 5) for kind in catalogues} for name in names}
 
 
 def finished_runs(folder: Path) -> list[Trained]:

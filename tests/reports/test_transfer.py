@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -58,6 +59,20 @@ def test_every_network_is_scored_on_every_kind(tmp_path: Path, cache: Path, caps
     assert "±" in capsys.readouterr().out
     with Image.open(tmp_path / "transfer.png") as picture:
         assert picture.width > 400
+
+
+def test_photographs_are_scored_too(tmp_path: Path, cache: Path) -> None:
+    finished(tmp_path / "runs", cache, 0)
+    random = np.random.default_rng(0)
+    for label in range(4):
+        pattern = random.integers(0, 255, (6, 6, 3), np.uint8)
+        for number in range(3):
+            path = tmp_path / "cups" / str(label) / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pattern).resize((64, 60 + number), Image.Resampling.NEAREST).save(path)
+    words = [f"output={tmp_path / 'runs'}", f"on=[{tmp_path / 'cups'}]", f"cache={cache}", "workers=0"]
+    found: Any = called("deepret.reports.transfer.transfer", words, "output=DIR")
+    assert set(found["scenes"]) == {"scenes", "cups"}
 
 
 def test_runs_that_did_not_begin_alike_are_refused(tmp_path: Path, cache: Path) -> None:
