@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import importlib
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,9 +21,6 @@ COUNTS = {"2014": {"train": 82_783, "val": 40_504}, "2017": {"train": 118_287, "
 
 class COCO(PublishedSet):
     """Photographs with the boxes of all objects of 80 kinds; none has a label: they are for an RPN.
-
-    The files are read as JSON: pycocotools would bring masks and scores, none of which is needed, and torchvision's
-    reader needs it, too.
 
     - Source: https://cocodataset.org/#download: train2017.zip, val2017.zip and annotations_trainval2017.zip, in ROOT.
     - Layout: annotations/instances_train2017.json and instances_val2017.json; train2017/NAME.jpg and val2017/NAME.jpg.
@@ -79,17 +77,32 @@ class COCO(PublishedSet):
     def _of(self, split: str) -> list[Row]:
         name = f"annotations/instances_{split}{self.year}.json"
         boxes: dict[int, list[Box]] = defaultdict(list)
+        if not (self.root / name).is_file():
+            raise self.lists.unread(name, FileNotFoundError(2, "No such file or directory"))
         try:
-            found = json.loads(self.lists.text(name))
-            for thing in found["annotations"]:
+            with contextlib.redirect_stdout(None):  # it tells what it does
+                found = load_pycocotools().COCO(str(self.root / name))
+            for thing in found.loadAnns(found.getAnnIds(iscrowd=False)):
                 x, y, w, h = map(float, thing["bbox"])
-                if not thing.get("iscrowd", 0) and w > 0 and h > 0:
+                if w > 0 and h > 0:
                     boxes[thing["image_id"]].append((x, y, x + w, y + h))
-            files = {image["id"]: str(image["file_name"]) for image in found["images"]}
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            said = f"{type(error).__name__}: {error}"
+            files = {number: str(image["file_name"]) for number, image in found.imgs.items()}
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+            said = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise UserError(f"{self.root / name}: no instances of COCO's ({said}); take the published file.") from None
         strange = next((i for i in boxes if i not in files), None)
         if strange is not None:
             raise UserError(f"{self.root / name}: a box is of image {strange}, which is not listed.")
         return [Row(f"{split}{self.year}/{file}", "", split, boxes[i]) for i, file in files.items()]
+
+
+def load_pycocotools() -> Any:
+    """The module ``pycocotools.coco``.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        return importlib.import_module("pycocotools.coco")
+    except ImportError:
+        raise UserError("data=coco needs pycocotools, which is not installed: pip install 'deepret[coco]'.") from None

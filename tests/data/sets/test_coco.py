@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deepret.data.sets import coco
 from deepret.data.sets.coco import COCO
 from deepret.errors import UserError
 
@@ -94,3 +95,17 @@ def test_what_is_missing_or_strange_is_told(root: Path, text) -> None:
     (root / "annotations/instances_val2017.json").unlink()
     with pytest.raises(UserError, match=r"instances_val2017.json cannot be read \(No such.*unpack them in ROOT"):
         COCO(str(root), cache=None).load()
+
+
+def test_without_its_package_it_says_what_to_install(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(name)
+
+    monkeypatch.setattr(coco.importlib, "import_module", missing)
+    with pytest.raises(UserError, match=r"pip install 'deepret\[coco\]'"):
+        COCO(str(root), cache=None).load()
+
+
+def test_nothing_is_printed_in_reading(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    COCO(str(root), cache=None).load()
+    assert capsys.readouterr().out == ""
