@@ -67,7 +67,8 @@ class Views:
         if self.cache is None or self.val_share == 0 or len(found) <= LEAST_HELD_OUT:
             return found
         count = min(max(round(self.val_share * len(found)), LEAST_HELD_OUT), MOST_HELD_OUT)
-        held_out = sorted(np.random.default_rng(0).permutation(len(found))[:count].tolist())
+        drawn = sorted(range(len(found)), key=lambda i: hashlib.sha256(os.fsencode(found.paths[i])).digest())
+        held_out = sorted(drawn[:count])  # by name, so that one photograph more moves one other at most
         learned = found.subset(sorted({*range(len(found))} - {*held_out}))
         return learned.joined(with_views(found.subset(held_out), self.cache / "views"))
 

@@ -14,8 +14,9 @@ class Classification(nn.Module):
     """Wants each image's class to be told from its code by a linear layer, which is left behind after training.
 
     L = −log p(y | f), p(c | f) = softmax_c(s (w_c · f + b_c)), the mean over the anchors, in float32 (float64 stays).
-    Weights and biases start at zero: every class is as likely, and no random number is drawn. Positives and negatives
-    count for nothing.
+    Weights and biases start at zero, in each ranking stage again: every class is as likely, and no random number is
+    drawn. Positives and negatives count for nothing; ``mining=all`` makes each image an anchor once, the other choices
+    one for each pair or triplet.
 
     Args:
         class_ids: (C,) int64, ascending, the labels that are learned; from the program.

@@ -23,7 +23,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError
 from deepret.files import write_whole
-from deepret.models.build import PARTS, build_network, load_state
+from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.parts import build
 from deepret.reports.command import command
@@ -34,6 +34,10 @@ from deepret.runs import checkpoint as checkpoints
 from deepret.search.describe import Describer
 
 BEFORE = "off the shelf"
+OWN = frozenset(
+    {"data", "benchmark", "seed", "name", "output", "cache", "resume", "workers", "threads", "logger", "gallery"}
+)
+"""Settings in which runs may differ: what is trained on, and what changes no figure."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def transfer(
 
     Args:
         output: the folder of the runs; those that are not finished are left out.
-        on: more folders, as ``data=catalogue`` reads them.
+        on: more folders, as ``data=catalogue`` reads them, each by a name of its own.
         picture: where the picture goes; ``transfer.png`` in the output folder by default.
         cache: where codes are kept, so that a figure that was measured before takes no time.
         batch: photographs at once.
@@ -71,14 +75,19 @@ def transfer(
         what the last line prints: mean mAP, 0…1, of each network on each kind of data.
 
     Raises:
-        UserError: no finished runs, or runs that did not begin with one and the same network.
+        UserError: no finished runs, runs that differ in more than data and seed, or data without a test split.
     """
     folder = Path(output).expanduser()
     runs = finished_runs(folder)
-    check_beginning(runs, folder)
+    check_alike(runs, folder)
     kinds = {run.kind: run.config["data"] for run in runs}
     catalogues: dict[str, Catalogue] = {k: build(node, seed=runs[0].config["seed"]).load() for k, node in kinds.items()}
-    catalogues |= {Path(root).name: Photographs(root, cache=cache).load() for root in on}
+    for root in on:
+        name = Path(root).name if Path(root).name not in catalogues else root
+        catalogues[name] = Photographs(root, cache=cache).load()
+    for kind, catalogue in catalogues.items():
+        if not {"test"} & set(catalogue.splits) and not {"query", "gallery"} <= set(catalogue.splits):
+            raise UserError(f"{kind}: {catalogue.root} has no test split to be scored, nor query and gallery.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     codes = Path(cache).expanduser() / "codes"
     scores: dict[tuple[str, str], list[float]] = {}
@@ -110,7 +119,11 @@ def finished_runs(folder: Path) -> list[Trained]:
     """
     found = []
     for file in sorted(folder.glob("*/result.json")):
-        path = file.parent / Path(json.loads(file.read_text())["checkpoint"]).parent.name / "best.ckpt"
+        try:
+            stage = Path(json.loads(file.read_text())["checkpoint"]).parent.name
+        except (ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{file}: cannot be read ({error}); take the run's folder away.") from None
+        path = file.parent / stage / "best.ckpt"
         config = checkpoints.load(path)["deepret"]["config"]
         kind = str(config["data"]["_target_"]).rpartition(".")[2].lower()
         found.append(Trained(kind, config["seed"], path, config))
@@ -122,19 +135,23 @@ def finished_runs(folder: Path) -> list[Trained]:
     return sorted(found, key=lambda run: (run.kind, run.seed))
 
 
-def check_beginning(runs: list[Trained], folder: Path) -> None:
-    """Makes sure that all runs began with one network.
+def check_alike(runs: list[Trained], folder: Path) -> None:
+    """Makes sure that runs differ in data and seed alone, and that all began with one network.
 
     Raises:
-        UserError: they differ in a part, or have one that is fitted on what they were trained on.
+        UserError: they differ in something else, a seed is there twice, or a part is fitted on each one's data.
     """
     first = runs[0].config
+    seen: set[tuple[str, int]] = set()
     for run in runs:
-        for part in PARTS:
-            if run.config[part] != first[part]:
-                raise UserError(f"output={folder}: the runs differ in {part}, so they did not begin alike.")
+        for key in sorted({*first, *run.config} - OWN):
+            if run.config.get(key) != first.get(key):
+                raise UserError(f"output={folder}: the runs differ in {key}, so their figures are not of data alone.")
         if next(r for r in runs if r.kind == run.kind).config["data"] != run.config["data"]:
             raise UserError(f"output={folder}: there are runs on two different sets that are both {run.kind}.")
+        if (run.kind, run.seed) in seen:
+            raise UserError(f"output={folder}: there are two runs on {run.kind} with seed {run.seed}.")
+        seen.add((run.kind, run.seed))
     if getattr(build_network(first, weights=False).projection, "needs_fit", False):
         raise UserError(
             f"output={folder}: the projection of these runs is fitted on what each was trained on, so they did not "

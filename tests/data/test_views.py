@@ -48,6 +48,15 @@ def test_each_photograph_is_a_class_and_some_are_held_out_with_a_view_each(flat:
     assert sorted(train.paths + [Path(p).name for p in val.paths[:4]]) == [f"{i:02}.jpg" for i in range(20)]
 
 
+def test_one_photograph_more_moves_one_other_at_most(flat: Path, tmp_path: Path, write) -> None:
+    before = {Path(path).name for path in of_split(load(flat, tmp_path / "cache", val_share=0.2), "val").paths[:4]}
+    for name in ("000.jpg", "0a.jpg", "99.jpg"):
+        write(name, 60, 40)
+        after = {Path(path).name for path in of_split(load(flat, tmp_path / "cache", val_share=0.2), "val").paths}
+        assert len(before & after) >= 3
+        (flat / name).unlink()
+
+
 def test_the_views_are_made_once_and_stay_the_same(flat: Path, tmp_path: Path, write) -> None:
     found = load(flat, tmp_path / "one")
     made = sorted((tmp_path / "one" / "views").iterdir())

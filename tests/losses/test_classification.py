@@ -109,3 +109,5 @@ def test_nothing_to_learn_from_is_zero() -> None:
     found = loss(codes, codes, MASK, MASK, torch.empty(0, dtype=torch.int64))
     assert float(found.detach()) == 0
     found.backward()
+    assert loss.weight.grad is not None
+    assert not loss.weight.grad.any()

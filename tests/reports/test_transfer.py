@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,26 @@ def test_every_network_is_scored_on_every_kind(tmp_path: Path, cache: Path, caps
         assert picture.width > 400
 
 
-def test_photographs_are_scored_too(tmp_path: Path, cache: Path) -> None:
+@pytest.fixture
+def pictures() -> Callable[[Path], Path]:
+    """Fills a folder with three pictures of each of four patterns."""
+
+    def filled(folder: Path) -> Path:
+        random = np.random.default_rng(0)
+        for label in range(4):
+            pattern = random.integers(0, 255, (6, 6, 3), np.uint8)
+            for number in range(3):
+                path = folder / str(label) / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pattern).resize((64, 60 + number), Image.Resampling.NEAREST).save(path)
+        return folder
+
+    return filled
+
+
+def test_photographs_are_scored_too(tmp_path: Path, cache: Path, pictures: Callable[[Path], Path]) -> None:
     finished(tmp_path / "runs", cache, 0)
-    random = np.random.default_rng(0)
-    for label in range(4):
-        pattern = random.integers(0, 255, (6, 6, 3), np.uint8)
-        for number in range(3):
-            path = tmp_path / "cups" / str(label) / f"{number}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pattern).resize((64, 60 + number), Image.Resampling.NEAREST).save(path)
-    words = [f"output={tmp_path / 'runs'}", f"on=[{tmp_path / 'cups'}]", f"cache={cache}", "workers=0"]
+    words = [f"output={tmp_path / 'runs'}", f"on=[{pictures(tmp_path / 'cups')}]", f"cache={cache}", "workers=0"]
     found: Any = called("deepret.reports.transfer.transfer", words, "output=DIR")
     assert set(found["scenes"]) == {"scenes", "cups"}
 
@@ -92,6 +103,42 @@ def test_two_sets_of_one_kind_are_refused(tmp_path: Path, cache: Path) -> None:
 def test_a_projection_that_was_fitted_on_each_set_is_refused(tmp_path: Path, cache: Path) -> None:
     finished(tmp_path, cache, 0, "projection=shift_fc")
     with pytest.raises(UserError, match="projection=none"):
+        told(tmp_path, cache)
+
+
+def test_runs_that_differ_in_more_than_data_and_seed_are_refused(tmp_path: Path, cache: Path) -> None:
+    finished(tmp_path / "other", cache, 0)
+    finished(tmp_path / "other", cache, 1, "loss=classification")
+    with pytest.raises(UserError, match="differ in loss"):
+        told(tmp_path / "other", cache)
+    finished(tmp_path / "twice", cache, 0)
+    finished(tmp_path / "twice", cache, 0)
+    with pytest.raises(UserError, match="two runs on scenes with seed 0"):
+        told(tmp_path / "twice", cache)
+
+
+def test_folders_of_one_name_stand_apart(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], pictures: Callable[[Path], Path]
+) -> None:
+    finished(tmp_path / "runs", cache, 0)
+    first, second = pictures(tmp_path / "a" / "scenes"), pictures(tmp_path / "b" / "scenes")
+    found = told(tmp_path / "runs", cache, on=[str(first), str(second)])
+    assert list(found["scenes"]) == ["scenes", str(first), str(second)]
+
+
+def test_a_folder_without_a_test_split_is_refused(
+    tmp_path: Path, cache: Path, pictures: Callable[[Path], Path]
+) -> None:
+    finished(tmp_path / "runs", cache, 0)
+    flat = pictures(tmp_path / "cups") / "0"
+    with pytest.raises(UserError, match="no test split"):
+        told(tmp_path / "runs", cache, on=[str(flat)])
+
+
+def test_a_broken_result_is_named(tmp_path: Path, cache: Path) -> None:
+    run = finished(tmp_path, cache, 0)
+    (run / "result.json").write_text("{")
+    with pytest.raises(UserError, match=r"result.json: cannot be read"):
         told(tmp_path, cache)
 
 

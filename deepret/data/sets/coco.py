@@ -87,7 +87,16 @@ class COCO(PublishedSet):
                 if w > 0 and h > 0:
                     boxes[thing["image_id"]].append((x, y, x + w, y + h))
             files = {number: str(image["file_name"]) for number, image in found.imgs.items()}
-        except (OSError, ValueError, TypeError, KeyError, AttributeError, AssertionError) as error:
+        except (
+            OSError,
+            ValueError,
+            ArithmeticError,
+            TypeError,
+            LookupError,
+            AttributeError,
+            AssertionError,
+            RecursionError,
+        ) as error:
             said = f"{type(error).__name__}: {error}".removesuffix(": ")
             raise UserError(f"{self.root / name}: no instances of COCO's ({said}); take the published file.") from None
         strange = next((i for i in boxes if i not in files), None)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from deepret.data import members
+from deepret.data.check import first, report
 from deepret.data.folder import images_below, label_of
 from deepret.data.listing import Row
 from deepret.data.sets.published import PublishedSet
@@ -16,13 +18,20 @@ SOLUTION = "LOC_val_solution.csv"
 DEVKIT = "ILSVRC2012_devkit_t12/data"
 
 
+def class_of(folder: Path, image: Path) -> str:
+    """The class of a photograph of train: its folder, or the tar file of its class; empty where it lies in neither."""
+    label, parts = label_of(folder, image), members.split(image)
+    return parts[0].stem if not label and parts is not None and "/" not in parts[1] else label
+
+
 class ImageNet(PublishedSet):
     """Photographs of 1,000 kinds of things: 1,281,167 to learn from, and 50,000 as val, of the same kinds.
 
     - Source: https://image-net.org/download, or Kaggle's imagenet-object-localization-challenge; ROOT holds train and
       val, or is the folder of Kaggle's archive.
-    - Layout: train/CLASS/….JPEG; val/CLASS/….JPEG, or val/….JPEG with LOC_val_solution.csv (ImageId,PredictionString)
-      in ROOT, or with the folder ILSVRC2012_devkit_t12 in ROOT. Any folders of classes will do.
+    - Layout: train/CLASS/….JPEG, or train/CLASS.tar as ILSVRC2012_img_train.tar holds them; val/CLASS/….JPEG, or
+      val/….JPEG with LOC_val_solution.csv (ImageId,PredictionString) in ROOT, or with the folder
+      ILSVRC2012_devkit_t12 in ROOT. Any folders of classes will do.
     - Published use: classification. Here val is scored by search in itself, so the figure is one of kinds that were
       learned, not of unseen ones.
 
@@ -59,7 +68,10 @@ class ImageNet(PublishedSet):
         folder = self.root / KAGGLE if (self.root / KAGGLE).is_dir() else self.root
         if not (folder / "train").is_dir():
             raise UserError(f"data.root={self.root}: there is no folder train in {folder}. {self.fetch}")
-        train = [self._row(path, label_of(folder / "train", path), "train") for path in images_below(folder / "train")]
+        train = [self._row(path, class_of(folder / "train", path), "train") for path in images_below(folder / "train")]
+        loose = [row.path for row in train if not row.label]
+        if loose:
+            report(f"{self.root}: {len(loose):,} photographs of train lie in no class and are left out: {first(loose)}")
         files = images_below(folder / "val") if (folder / "val").is_dir() else []
         labels = {path: label_of(folder / "val", path) for path in files}
         if not all(labels.values()):

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, NonNegativeInt
 
@@ -119,7 +119,9 @@ class Landmarks(PublishedSet):
         if "://" not in url:
             return url
         name = PurePosixPath(urlsplit(url).path).name
-        places = [f"images/{label}/{name_of(url)}", *([f"images/{label}/{name}", f"images/{name}"] if name else [])]
+        names = dict.fromkeys((name, unquote(name))) if name else ()
+        places = [f"images/{label}/{name_of(url)}"]
+        places += [f"{folder}/{end}" for end in names for folder in (f"images/{label}", "images") if "/" not in end]
         return next((place for place in places if members.exists(self.root / place)), places[0])
 
 

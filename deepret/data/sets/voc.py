@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 from pydantic import Field
 from tqdm import tqdm
 
+from deepret.data.check import first, report
 from deepret.data.listing import Row
 from deepret.data.photo import Box
 from deepret.data.sets.published import PublishedSet
@@ -27,6 +28,7 @@ class VOC(PublishedSet):
     - Layout: VOC2007/ImageSets/Main/train.txt, val.txt and, where it is there, test.txt, a name a line;
       VOC2007/Annotations/NAME.xml; VOC2007/JPEGImages/NAME.jpg. Boxes count pixels from 1, with their last ones; here
       (xmin − 1, ymin − 1, xmax, ymax).
+      The test archives after 2007 bring no annotations: such photographs are left out.
     - Published use: detection. Here ``regions=rpn data=voc benchmark=none stages.ranking=0 stages.refinement=0``
       trains the RPN alone, and its recall on val chooses the best checkpoint.
 
@@ -74,7 +76,7 @@ class VOC(PublishedSet):
             UserError: a list or an annotation that is missing or cannot be read.
         """
         folder = f"VOC{self.year}"
-        found = []
+        found, bare = [], []
         for split in ("train", "val", "test"):
             listed = f"{folder}/ImageSets/Main/{split}.txt"
             if split == "test" and not (self.root / listed).is_file():
@@ -83,8 +85,14 @@ class VOC(PublishedSet):
             for number, words in tqdm(lines, f"boxes of {split}", unit=" images", disable=None, leave=False):
                 if len(words) != 1:
                     raise self.lists.wrong(listed, number, words, "the name of a photograph")
-                boxes = self.boxes(f"{folder}/Annotations/{words[0]}.xml")
+                annotation = f"{folder}/Annotations/{words[0]}.xml"
+                if split == "test" and not (self.root / annotation).is_file():
+                    bare.append(words[0])
+                    continue
+                boxes = self.boxes(annotation)
                 found.append(Row(f"{folder}/JPEGImages/{words[0]}.jpg", "", split, boxes, number))
+        if bare:
+            report(f"{self.root}: {len(bare):,} photographs of test have no annotation and are left out: {first(bare)}")
         return found
 
     def published(self) -> Mapping[str, int]:

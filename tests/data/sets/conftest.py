@@ -9,7 +9,7 @@ import pytest
 
 from deepret.data import folder, photographs
 from deepret.data.catalogue import Catalogue
-from deepret.data.sets import published
+from deepret.data.sets import imagenet, published, voc
 
 Table = Callable[[Catalogue], list[tuple[str, str, str]]]
 
@@ -18,7 +18,7 @@ Table = Callable[[Catalogue], list[tuple[str, str, str]]]
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the user is told of, in its order."""
     found: list[str] = []
-    for module in (published, photographs, folder):
+    for module in (published, photographs, folder, imagenet, voc):
         monkeypatch.setattr(module, "report", found.append)
     return found
 

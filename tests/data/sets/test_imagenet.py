@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -43,7 +45,21 @@ def test_folders_of_classes(write, root: Path, table, told: list[str]) -> None:
     assert found == TRAIN_ROWS + sorted(
         (f"val/{label}/{name}.JPEG", label, "val") for name, label in zip(VAL, OF, strict=True)
     )
-    assert told == []
+    assert told == [f"{root}: 1 photographs of train lie in no class and are left out: train/loose.JPEG"]
+
+
+def test_the_tar_file_of_a_class(write, root: Path, table) -> None:
+    for name, label in zip(VAL, OF, strict=True):
+        write(f"val/{label}/{name}.JPEG")
+    folder = root / "train" / "n02084071"
+    folder.mkdir()
+    with tarfile.open(root / "train" / "n02084071.tar", "w") as tar:
+        for number in range(2):
+            write(f"train/n02084071/{number}.JPEG")
+            tar.add(folder / f"{number}.JPEG", f"n02084071_{number}.JPEG")
+    shutil.rmtree(folder)
+    found = [row for row in table(ImageNet(str(root), cache=None).load()) if row[1] == "n02084071"]
+    assert found == [(f"train/n02084071.tar/n02084071_{i}.JPEG", "n02084071", "train") for i in range(2)]
 
 
 def test_a_flat_val_by_kaggles_list(flat: Path, text, table) -> None:

@@ -111,6 +111,15 @@ def test_paths_and_names() -> None:
     assert name_of("http://a.org/b.jpg") != name_of("http://c.org/b.jpg")
 
 
+def test_names_with_blanks_are_found_as_they_are_written_or_read(write, photos: Path, text, table) -> None:
+    write("images/0/a b.jpg")
+    write("images/0/c%20d.jpg")
+    text("annotation_full_train.txt", "http://a.org/a%20b.jpg 0\nhttp://a.org/c%20d.jpg 0\nhttp://a.org/..%2Fe.jpg 0\n")
+    text("annotation_full_val.txt", "")
+    found = Landmarks(str(photos), "full", cache=None).load()
+    assert [path for path, _, _ in table(found)] == ["images/0/a b.jpg", "images/0/c%20d.jpg"]
+
+
 def test_paths_instead_of_urls(write, photos: Path, text, table) -> None:
     for i in range(2):
         write(f"data/0/{i}.jpg")

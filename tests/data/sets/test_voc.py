@@ -80,6 +80,15 @@ def test_a_test_list_is_read_where_it_is_there(root: Path, text, write, told: li
     assert "1 of test (4,952 are published)" in told[0]
 
 
+def test_photographs_of_test_without_annotations_are_left_out(root: Path, text, write, told: list[str]) -> None:
+    text("VOC2007/ImageSets/Main/test.txt", "000001\n000002\n")
+    text("VOC2007/Annotations/000001.xml", annotation("000001", [((1, 1, 2, 2), 0)]))
+    write("VOC2007/JPEGImages/000001.jpg")
+    write("VOC2007/JPEGImages/000002.jpg")
+    assert VOC(str(root), cache=None).load().splits == ["train", "train", "val", "test"]
+    assert told[0] == f"{root}: 1 photographs of test have no annotation and are left out: 000002"
+
+
 def test_boxes_of_another_size_are_left_out(root: Path, text, told: list[str]) -> None:
     text("VOC2007/Annotations/000007.xml", annotation("000007", [((2, 2, 41, 30), 0), ((2, 2, 40, 99), 0)]))
     found = VOC(str(root), cache=None).load()
