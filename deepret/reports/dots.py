@@ -61,4 +61,4 @@ def scale_of(low: float, high: float) -> tuple[float, float, float]:
     rough = (high - low) / 5
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(s * power for s in (1, 2, 5, 10) if s * power >= rough * 0.999)
-    return math.floor(low / step) * step, math.ceil(high / step + 1e-9) * step, step
+    return math.floor(low / step) * step, math.ceil(high / step - 1e-9) * step, step

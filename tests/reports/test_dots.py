@@ -16,6 +16,10 @@ def test_a_scale_holds_both_ends_in_a_few_round_steps(low: float, span: float) -
     assert f"{step:e}"[0] in "125"
 
 
+def test_a_scale_ends_at_a_figure_that_is_a_tick() -> None:
+    assert scale_of(20.0, 100.0) == (20, 100, 20)
+
+
 def test_one_figure_is_drawn_too() -> None:
     scale = scale_of(5.0, 5.0)
     assert scale[0] <= 5 <= scale[1]
