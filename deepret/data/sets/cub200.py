@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
-
-from pydantic import Field, NonNegativeInt
+from typing import ClassVar
 
 from deepret.data.listing import Row
+from deepret.data.sets.halves import Halves
 from deepret.data.sets.lists import Lists
-from deepret.data.sets.published import PublishedSet, held_out
 from deepret.errors import UserError
 
 SITE = "ROOT is the folder CUB_200_2011 that CUB_200_2011.tgz holds."
@@ -18,21 +16,11 @@ FIRST_TEST = 101
 """The first class of the test half."""
 
 
-class CUB200(PublishedSet):
+class CUB200(Halves):
     """Birds: the 5,864 photographs of the first 100 species to learn from, the 5,924 of the others as test.
 
     - Source: https://www.vision.caltech.edu/datasets/cub_200_2011: CUB_200_2011.tgz, whose folder CUB_200_2011 ROOT is.
     - Lists: images.txt, number and path below images/; image_class_labels.txt, number and class.
-    - Published use: learn from the one half, test on the other; val is held out from the first here.
-
-    Args:
-        root: the folder.
-        strict: whether a file that cannot be read stops the run; otherwise it is reported once and left out.
-        val_share: share of the species to learn from that choose the best checkpoint.
-        split_seed: of that draw.
-        split: which split is scored.
-        cache: where it is kept which files are sound.
-        download: whether what is missing below ``root`` is fetched first.
 
     Wah et al., The Caltech-UCSD Birds-200-2011 dataset, 2011; the halves of Oh Song et al., CVPR 2016.
     """
@@ -40,31 +28,16 @@ class CUB200(PublishedSet):
     name: ClassVar[str] = "cub200"
     fetch: ClassVar[str] = f"https://www.vision.caltech.edu/datasets/cub_200_2011 has it: {SITE}"
 
-    def __init__(
-        self,
-        root: str,
-        strict: bool = False,
-        val_share: Annotated[float, Field(ge=0, lt=1)] = 0.1,
-        split_seed: NonNegativeInt = 0,
-        split: Literal["val", "test"] = "test",
-        cache: str | None = "~/.cache/deepret",
-        download: bool = False,
-    ) -> None:
-        super().__init__(root, strict, cache, download)
-        self.val_share = val_share
-        self.split_seed = split_seed
-
-    def rows(self) -> list[Row]:
+    def halves(self) -> list[Row]:
         """From images.txt and image_class_labels.txt.
 
         Raises:
             UserError: one of them is missing or cannot be read.
         """
-        rows = [
+        return [
             Row(f"images/{path}", label, "train" if int(label) < FIRST_TEST else "test")
             for path, label in read_birds(self.lists)
         ]
-        return held_out(rows, self.val_share, self.split_seed)
 
     def published(self) -> Mapping[str, int]:
         """The two halves."""
