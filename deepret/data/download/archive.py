@@ -18,14 +18,12 @@ from tqdm import tqdm
 from deepret.errors import UserError
 
 CHUNK = 2**20
-LONGEST = 4096
-"""Bytes of a link in a zip file: what is longer is none."""
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
 
 
 class Entry(NamedTuple):
-    """One of an archive: its name as it stands there, what it is, its bytes, and what a link leads to."""
+    """One of an archive: its name as it stands there, what it is, its bytes, and what a hard link is to."""
 
     name: str
     kind: Kind
@@ -99,8 +97,10 @@ def _tar_entry(member: tarfile.TarInfo) -> Entry:
         return Entry(member.name, "file", member.size)
     if member.isdir():
         return Entry(member.name, "folder", 0)
-    if member.issym() or member.islnk():
-        return Entry(member.name, "link" if member.issym() else "hard link", 0, member.linkname)
+    if member.islnk():
+        return Entry(member.name, "hard link", 0, member.linkname)
+    if member.issym():
+        return Entry(member.name, "link", 0)
     return Entry(member.name, "other", 0)
 
 
@@ -112,9 +112,7 @@ def _zip(path: Path) -> Iterator[tuple[Entry, Callable[[], IO[bytes]], int]]:
             if info.is_dir():
                 entry = Entry(info.filename, "folder", 0)
             elif stat.S_ISLNK(mode):
-                if info.file_size > LONGEST:
-                    raise zipfile.BadZipFile(f"the link {info.filename} is too long")
-                entry = Entry(info.filename, "link", 0, file.read(info).decode("utf-8", "surrogateescape"))
+                entry = Entry(info.filename, "link", 0)
             elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
                 entry = Entry(info.filename, "file", info.file_size)
             else:

@@ -75,7 +75,7 @@ def _make_room(archive: Path, folder: Path, needed: int) -> None:
 
 
 def _write(archive: Path, part: Path, placed: Sequence[Entry | None]) -> None:
-    """Writes the entries below an empty folder; nothing is written through a link, since none of them passes one."""
+    """Writes the entries below an empty folder; nothing is written through a link, since none of them is one."""
     with sound(archive):
         for (_, opened), entry in zip(walk(archive, f"unpacking {archive.name}"), placed, strict=True):
             if entry is None:
@@ -86,9 +86,7 @@ def _write(archive: Path, part: Path, placed: Sequence[Entry | None]) -> None:
                 continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
-            if entry.kind == "link":
-                path.symlink_to(entry.target)
-            elif entry.kind == "hard link":
+            if entry.kind == "hard link":
                 path.hardlink_to(part / entry.target)
             else:
                 with opened() as source, path.open("xb") as file:
