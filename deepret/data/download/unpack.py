@@ -15,7 +15,7 @@ from deepret.files import why
 
 
 def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
-    """Unpacks a tar, tar.gz or zip file and gives the names of what is at its top.
+    """Unpacks a tar, tar.gz or zip file and gives the names of the files that came of it, in order.
 
     The whole archive is read and looked at before anything is written. Then it is unpacked into a folder of its own
     beside, from which everything is moved in one step each, over files of the same names. Files get the rights that new
@@ -38,7 +38,6 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
         _make_room(archive, folder, sum(entry.size for entry in placed if entry))
         part.mkdir()
         _write(archive, part, placed)
-        names = sorted(os.listdir(part))
         _move(part, folder)
         if hasattr(os, "sync"):
             os.sync()  # the archive goes next: a power cut must not take both
@@ -49,7 +48,7 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return names
+    return sorted({entry.name for entry in placed if entry and entry.kind != "folder"})
 
 
 def _looked_at(archive: Path, inside: str) -> list[Entry | None]:

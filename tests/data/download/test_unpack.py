@@ -38,16 +38,16 @@ def test_it_is_unpacked_beside_what_is_there(
 ) -> None:
     archive, folder = tmp_path / kind, tmp_path / "new" / "root"
     archive.write_bytes(kinds(tarred, zipped)[kind])
-    assert unpack(archive, folder) == ["jpg", "list.txt"]
+    assert unpack(archive, folder) == ["jpg/a.jpg", "jpg/b/c.jpg", "list.txt"]
     assert tree(folder) == {name.removeprefix("./"): content for name, content in FILES.items()}
     (folder / "jpg" / "own.jpg").write_bytes(b"own")
     (folder / "jpg" / "a.jpg").write_bytes(b"broken")
-    assert unpack(archive, folder) == ["jpg", "list.txt"]
+    assert unpack(archive, folder) == ["jpg/a.jpg", "jpg/b/c.jpg", "list.txt"]
     assert tree(folder) == {**{name.removeprefix("./"): c for name, c in FILES.items()}, "jpg/own.jpg": b"own"}
     mode = stat.S_IMODE((folder / "jpg" / "a.jpg").stat().st_mode)
     (tmp_path / "new.txt").touch()
     assert mode == stat.S_IMODE((tmp_path / "new.txt").stat().st_mode)
-    assert unpack(archive, tmp_path / "inside", "jpg/") == ["a.jpg", "b"]
+    assert unpack(archive, tmp_path / "inside", "jpg/") == ["a.jpg", "b/c.jpg"]
     with pytest.raises(UserError, match="there is nothing in a folder png in it"):
         unpack(archive, tmp_path / "inside", "png")
     assert sorted(path.name for path in (tmp_path / "inside").iterdir()) == ["a.jpg", "b"]
