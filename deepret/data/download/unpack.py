@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from deepret.data.download.archive import CHUNK, Entry, sound, walk
+from deepret.data.download.archive import Entry, walk
 from deepret.data.download.part import amount
 from deepret.data.download.places import Unsafe, places
 from deepret.errors import UserError
@@ -53,8 +53,7 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
 
 def _looked_at(archive: Path, inside: str) -> list[Entry | None]:
     """The archive's entries under the names that they get."""
-    with sound(archive):
-        found = [entry for entry, _ in walk(archive, f"looking at {archive.name}")]
+    found = [entry for entry, _ in walk(archive, f"looking at {archive.name}")]
     try:
         placed = places(found, inside)
     except Unsafe as error:
@@ -75,21 +74,21 @@ def _make_room(archive: Path, folder: Path, needed: int) -> None:
 
 def _write(archive: Path, part: Path, placed: Sequence[Entry | None]) -> None:
     """Writes the entries below an empty folder; nothing is written through a link, since none of them is one."""
-    with sound(archive):
-        for (_, opened), entry in zip(walk(archive, f"unpacking {archive.name}"), placed, strict=True):
-            if entry is None:
-                continue
-            path = part / entry.name
-            if entry.kind == "folder":
-                path.mkdir(parents=True, exist_ok=True)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            if entry.kind == "hard link":
-                path.hardlink_to(part / entry.target)
-            else:
-                with opened() as source, path.open("xb") as file:
-                    shutil.copyfileobj(source, file, CHUNK)
+    for (_, content), entry in zip(walk(archive, f"unpacking {archive.name}"), placed, strict=True):
+        if entry is None:
+            continue
+        path = part / entry.name
+        if entry.kind == "folder":
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        if entry.kind == "hard link":
+            path.hardlink_to(part / entry.target)
+            continue
+        with path.open("xb") as file:
+            for data in content():
+                file.write(data)
 
 
 def _move(part: Path, folder: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import random
 import shutil
 import stat
 import tarfile
+import tracemalloc
 import zipfile
 from collections import namedtuple
 from collections.abc import Callable
@@ -174,6 +176,67 @@ def test_a_cut_off_or_broken_archive_is_one_message(
             unpack(archive, tmp_path / "root")
         assert "\n" not in str(error.value)
         assert not any(tmp_path.glob("root/*"))
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_zip_file_that_is_packed_otherwise_and_broken(tmp_path: Path, how: int) -> None:
+    archive = tmp_path / "a.zip"
+    with zipfile.ZipFile(archive, "w", how) as file:
+        file.writestr("a.jpg", random.Random(0).randbytes(5000))
+    spoilt = bytearray(archive.read_bytes())
+    spoilt[60:200] = random.Random(1).randbytes(140)
+    archive.write_bytes(spoilt)
+    with pytest.raises(Damaged, match="damaged"):
+        unpack(archive, tmp_path / "root")
+    assert not any(tmp_path.glob("root/*"))
+
+
+def header(name: str, kind: bytes, size: int) -> bytes:
+    """Of a tar file, with a size that may be less than nothing."""
+    found = tarfile.TarInfo(name)
+    found.type = kind
+    raw = bytearray(found.tobuf(tarfile.GNU_FORMAT))
+    raw[124:136] = (size % 256**12).to_bytes(12, "big") if size < 0 else b"%011o\0" % size
+    raw[148:156] = b" " * 8
+    raw[148:156] = b"%06o\0 " % sum(raw)
+    return bytes(raw)
+
+
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_size_below_nothing_is_damage(tmp_path: Path, kind: bytes) -> None:
+    for number, before in enumerate((b"", header("a", tarfile.REGTYPE, 0))):
+        archive = tmp_path / f"{number}.tar"
+        archive.write_bytes(before + header("b", kind, -1024) + bytes(10240))
+        with pytest.raises(Damaged):
+            unpack(archive, tmp_path / "root")
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_long_header_is_not_held_in_memory(tmp_path: Path, kind: bytes) -> None:
+    archive, size = tmp_path / "a.tgz", 2**26
+    with gzip.open(archive, "wb", 1) as file:
+        file.write(header("x", kind, size))
+        for _ in range(size // 2**20):
+            file.write(bytes(2**20))
+        file.write(bytes(10240))
+    tracemalloc.start()
+    with pytest.raises(Damaged, match="a header is too long"):
+        unpack(archive, tmp_path / "root")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < size / 4
+
+
+def test_a_memory_that_is_full_is_one_message(
+    tmp_path: Path, tarred: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def filled(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(tarfile.TarInfo, "fromtarfile", filled)
+    (tmp_path / "a.tar").write_bytes(tarred(FILES, "w"))
+    with pytest.raises(Damaged, match="MemoryError"):
+        unpack(tmp_path / "a.tar", tmp_path / "root")
 
 
 def test_a_disk_that_fills_up_leaves_nothing(
