@@ -38,16 +38,17 @@ def benchmark_name(config: dict[str, Any]) -> str | None:
 
 
 def benchmark_prints(config: dict[str, Any]) -> Scored | None:
-    """The photographs that a benchmark asks and ranks, without its distractors; None where it has none of its own.
+    """The photographs that a benchmark holds out, without its distractors; None where it has none of its own.
 
     Raises:
-        UserError: files of it that are missing or cannot be read.
+        UserError: files of it that are missing, or cannot be fetched where ``download`` asks for it, or be read.
     """
     node, name = config["benchmark"], benchmark_name(config)
     if name is None or any(node.get(key) for key in INSTEAD):
         return None
-    benchmark: Benchmark = build({**node, "distractors": None})
-    files = benchmark.files(benchmark.truth()).values()
+    benchmark: Benchmark = build({key: value for key, value in node.items() if key != "distractors"})
+    benchmark.prepare()
+    files = benchmark.held_out(benchmark.truth()).values()
     return Scored(name, prints(benchmark.root, [str(path.absolute()) for path in files], cache_of(config)))
 
 
