@@ -16,7 +16,7 @@ from deepret.data.check import first, report
 from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse, told
 from deepret.data.folder import NAMED, LeftOut
 from deepret.parts import build
-from deepret.programs.leaks import benchmark_prints, catalogue_prints, check_allowed
+from deepret.programs.leaks import benchmark_prints, cache_of, catalogue_prints, check_allowed
 from deepret.programs.shared import last_line, prepare
 from deepret.quiet import quiet
 from deepret.reports.contents import by_split, class_sizes, sizes_table, split_table
@@ -53,7 +53,7 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     if benchmark is not None:
         print(f"\n{of_benchmark(benchmark)}", flush=True)
     found = catalogue_prints(config, catalogue)
-    pairs = copies(catalogue, found, SCORED, benchmark, config["within"])
+    pairs = copies(catalogue, found, SCORED, benchmark, config["within"], cache_of(config))
     flat = found.flat + (benchmark.prints.flat if benchmark else 0)
     print(f"\n{pairs_table(pairs, NAMED)}" if pairs else "\nno near-duplicates")
     if flat:

@@ -73,3 +73,66 @@ def test_near_hashes_alone_are_not_enough(folder: Path, monkeypatch: pytest.Monk
     found = all_of(folder)
     monkeypatch.setattr(pairs, "DISTANCE", 255)
     assert names(found, near_duplicates(found)) == {("2 again", "2"), ("3 again", "3")}
+
+
+def test_pairs_are_kept_until_a_photograph_changes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    found = all_of(folder)
+    once = near_duplicates(found, None, cache)
+    assert len(once) == 2
+    compare = pairs.close_pairs
+
+    def never(*_: object) -> None:
+        raise AssertionError("compared again")
+
+    monkeypatch.setattr(pairs, "close_pairs", never)
+    assert near_duplicates(all_of(folder), None, cache) == once
+    for other in (found.subset(range(5)), found.subset(range(len(found.paths))[::-1])):
+        with pytest.raises(AssertionError, match="compared again"):
+            near_duplicates(other, None, cache)
+    with pytest.raises(AssertionError, match="compared again"):
+        near_duplicates(found, found, cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(pairs, "DISTANCE", 87)
+        with pytest.raises(AssertionError, match="compared again"):
+            near_duplicates(found, None, cache)
+    monkeypatch.setattr(pairs, "close_pairs", compare)
+    next(iter((cache / "copies").iterdir())).write_text("[[1]]")
+    assert near_duplicates(found, None, cache) == once
+
+
+def test_pairs_of_a_file_that_cannot_be_read_are_not_kept(folder: Path, tmp_path: Path) -> None:
+    found = all_of(folder)
+    content = (folder / "2.png").read_bytes()
+    (folder / "2.png").unlink()
+    assert len(near_duplicates(found, None, tmp_path / "cache")) == 1
+    (folder / "2.png").write_bytes(content)
+    assert len(near_duplicates(found, None, tmp_path / "cache")) == 2
+
+
+def test_a_picture_that_is_there_many_times_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pairs would be more than are kept, and are nearer than those of a real copy."""
+    monkeypatch.setattr(pairs, "MOST", 60)
+    placeholder = picture(50)
+    for number in range(20):
+        for side in "ab":
+            placeholder.save(tmp_path / f"{side}{number}.png")
+    picture(2).save(tmp_path / "a real.png")
+    picture(2).resize((130, 100)).save(tmp_path / "b real.jpg", quality=70)
+    paths = sorted(path.name for path in tmp_path.iterdir())
+    first, second = (prints(tmp_path, [path for path in paths if path[0] == side], None) for side in "ab")
+    found = names(first, near_duplicates(first, second), second)
+    assert ("a real", "b real") in found
+    assert {one for one, _ in found} == {path.stem for path in first.paths}
+    assert {two for _, two in found} == {path.stem for path in second.paths}
+    assert len(found) == 20 + 20 - 1 + 1
+    together = prints(tmp_path, paths, None)
+    found = names(together, near_duplicates(together))
+    assert len(found) == 39 + 1
+    monkeypatch.setattr(pairs, "MOST", 30)
+    with pytest.warns(UserWarning, match="more than 30 pairs of photographs have near hashes"):
+        near_duplicates(first, second)
+    with pytest.warns(UserWarning, match="more than 30 pairs of photographs have near hashes"):
+        near_duplicates(together)
