@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from deepret.data.check import look_at_all, report
+from deepret.data.check import Seen, kept_for, look_at_all, report
 from deepret.data.duplicates.fingerprint import packed
 from deepret.data.duplicates.found import kept_in, read_pairs, write_pairs
 from deepret.data.duplicates.hamming import MOST, close_pairs
@@ -59,8 +59,41 @@ def prints(root: Path, paths: Sequence[str], cache: Path | None) -> Prints:
         paths: photographs in it, or anywhere by an absolute path.
         cache: where it is kept what was found, or None.
     """
-    seen = look_at_all(root, paths, cache)
+    groups: dict[Path, list[int]] = {}
+    known: dict[Path, Path] = {}
+    for i, path in enumerate(paths):
+        groups.setdefault(_looked_at_in(root, Path(path), cache, known), []).append(i)
+    seen = [Seen(0, 0, "")] * len(paths)
+    for folder, rows in groups.items():
+        inside = [_name(folder, root / paths[i]) for i in rows]
+        for i, what in zip(rows, look_at_all(folder, inside, cache), strict=True):
+            seen[i] = what
     return Prints([root / path for path in paths], [what.hash for what in seen], [what.wrong for what in seen])
+
+
+def _looked_at_in(root: Path, path: Path, cache: Path | None, known: dict[Path, Path]) -> Path:
+    """The folder with which it is kept what a photograph is: for one elsewhere that of its own data, if there is any.
+
+    Args:
+        root: the folder of the others.
+        path: in it, or absolute.
+        cache: where it is kept.
+        known: the answers for folders.
+    """
+    if cache is None or not path.is_absolute() or path.is_relative_to(root.absolute()):
+        return root
+    if path.parent not in known:
+        kept = (folder for folder in path.parents if kept_for(folder, cache).is_file())
+        known[path.parent] = next(kept, root)
+    return known[path.parent]
+
+
+def _name(folder: Path, path: Path) -> str:
+    """What a photograph is called in a folder."""
+    for above in (folder, folder.absolute()):
+        if path.is_relative_to(above):
+            return path.relative_to(above).as_posix()
+    return str(path)
 
 
 def near_duplicates(first: Prints, second: Prints | None = None, cache: Path | None = None) -> list[Pair]:

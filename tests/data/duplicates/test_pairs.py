@@ -63,6 +63,27 @@ def test_a_second_look_decodes_nothing(folder: Path, tmp_path: Path, monkeypatch
     assert all_of(folder, tmp_path / "cache") == once
 
 
+def test_photographs_of_another_folder_are_decoded_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views stand under the catalogue's root by absolute paths; the folder of their own was looked at before."""
+    views, cache = tmp_path / "views", tmp_path / "cache"
+    for name in ("1.png", "deep/2.png"):
+        (views / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(60).save(views / name)
+    paths = ["1.png", str(views / "1.png"), str(folder / "2.png"), str(views / "deep" / "2.png"), "3.png"]
+    without = prints(folder, paths, None)
+    assert [path.parent for path in without.paths] == [folder, views, folder, views / "deep", folder]
+    check.look_at_all(folder, ["1.png", "2.png", "3.png"], cache)
+    check.look_at_all(views, ["1.png", "deep/2.png"], cache)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(check, "decode", never)
+    assert prints(folder, paths, cache) == without
+
+
 def test_a_file_that_is_gone_is_no_copy(folder: Path) -> None:
     found = all_of(folder)
     (folder / "2.png").unlink()
