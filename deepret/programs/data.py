@@ -95,9 +95,9 @@ def broken_files(found: list[str]) -> Iterator[None]:
 
 def of_benchmark(benchmark: Scored) -> str:
     """How many photographs a benchmark has, and which of them cannot be used."""
-    paths, _, wrong = benchmark.prints
-    broken = [f"{path} ({why})" for path, why in zip(paths, wrong, strict=True) if why]
-    said = f"{benchmark.name}: {len(paths):,} photographs; {len(broken):,} files cannot be used"
+    found = benchmark.prints
+    broken = [f"{found.path(i)} ({found.wrong[i]})" for i in sorted(found.wrong)]
+    said = f"{benchmark.name}: {len(found):,} photographs; {len(broken):,} files cannot be used"
     return f"{said}: {first(broken, NAMED)}" if broken else said
 
 

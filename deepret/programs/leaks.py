@@ -10,7 +10,7 @@ from deepret.benchmarks.protocol import Benchmark
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import report
 from deepret.data.duplicates.leaks import SCORED, Scored, copies, counted, refuse
-from deepret.data.duplicates.pairs import Prints, prints
+from deepret.data.duplicates.prints import Prints, prints
 from deepret.errors import UserError, closest
 from deepret.parts import build, locate
 

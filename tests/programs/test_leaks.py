@@ -52,4 +52,4 @@ def test_of_gldv2_recognition_the_queries_alone_are_held_out(tmp_path: Path) -> 
     found = leaks.benchmark_prints(resolve(compose("data", words)))
     assert found is not None
     assert found.name == GLDv2Recognition.name
-    assert [path.name for path in found.prints.paths] == ["123456789abcdef0.jpg"]
+    assert [Path(name).name for name in found.prints.names] == ["123456789abcdef0.jpg"]

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.data.check import first
-from deepret.data.duplicates.pairs import Prints, near_duplicates
+from deepret.data.duplicates.pairs import near_duplicates
+from deepret.data.duplicates.prints import Prints
 from deepret.errors import UserError
 
 SCORED = ("val", "test", "query", "gallery")
@@ -63,7 +64,7 @@ def copies(
     train = found.subset(learned)
     pairs: list[tuple[int, int, float]]
     if within:
-        order = sorted(range(len(found.paths)), key=lambda i: catalogue.splits[i] != "train")  # which stand for others
+        order = sorted(range(len(found)), key=lambda i: catalogue.splits[i] != "train")  # which stand for others
         near = near_duplicates(found.subset(order), None, cache)
         pairs = [(order[pair.first], order[pair.second], pair.similarity) for pair in near]
     else:
@@ -75,7 +76,7 @@ def copies(
         one, two = sorted(rows, key=lambda i: (SPLITS.index(catalogue.splits[i]), i))
         seen.append(
             Copies(
-                (found.paths[one], found.paths[two]),
+                (found.path(one), found.path(two)),
                 (catalogue.paths[one], catalogue.paths[two]),
                 (catalogue.splits[one], catalogue.splits[two]),
                 similarity,
@@ -83,7 +84,7 @@ def copies(
         )
     if benchmark is not None:
         for pair in near_duplicates(train, benchmark.prints, cache):
-            paths = (train.paths[pair.first], benchmark.prints.paths[pair.second])
+            paths = (train.path(pair.first), benchmark.prints.path(pair.second))
             names = (catalogue.paths[learned[pair.first]], str(paths[1]))
             seen.append(Copies(paths, names, ("train", benchmark.name), pair.similarity))
     return sorted(seen, key=lambda pair: (not pair.leak, *map(_place, pair.of), -pair.similarity))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
-from deepret.data.check import Seen, kept_for, look_at_all, report
-from deepret.data.duplicates.fingerprint import packed
+from deepret.data.check import report
 from deepret.data.duplicates.found import kept_in, read_pairs, write_pairs
 from deepret.data.duplicates.hamming import MOST, close_pairs
+from deepret.data.duplicates.prints import Prints
 from deepret.data.duplicates.registration import Array, grey, similarity
 
 DISTANCE = 88
@@ -33,69 +33,6 @@ class Pair(NamedTuple):
     similarity: float
 
 
-class Prints(NamedTuple):
-    """Photographs in columns: paths, hashes (empty where there is none), and what is wrong with each file."""
-
-    paths: list[Path]
-    hashes: list[str]
-    wrong: list[str]
-
-    def subset(self, rows: Sequence[int]) -> Prints:
-        """Some rows, in their order."""
-        paths, hashes, wrong = self
-        return Prints([paths[i] for i in rows], [hashes[i] for i in rows], [wrong[i] for i in rows])
-
-    @property
-    def flat(self) -> int:
-        """How many show too little to have a hash."""
-        return sum(not text and not why for text, why in zip(self.hashes, self.wrong, strict=True))
-
-
-def prints(root: Path, paths: Sequence[str], cache: Path | None) -> Prints:
-    """The hashes of a folder's photographs; those that have been looked at are not decoded again.
-
-    Args:
-        root: the folder.
-        paths: photographs in it, or anywhere by an absolute path.
-        cache: where it is kept what was found, or None.
-    """
-    groups: dict[Path, list[int]] = {}
-    known: dict[Path, Path] = {}
-    for i, path in enumerate(paths):
-        groups.setdefault(_looked_at_in(root, Path(path), cache, known), []).append(i)
-    seen = [Seen(0, 0, "")] * len(paths)
-    for folder, rows in groups.items():
-        inside = [_name(folder, root / paths[i]) for i in rows]
-        for i, what in zip(rows, look_at_all(folder, inside, cache), strict=True):
-            seen[i] = what
-    return Prints([root / path for path in paths], [what.hash for what in seen], [what.wrong for what in seen])
-
-
-def _looked_at_in(root: Path, path: Path, cache: Path | None, known: dict[Path, Path]) -> Path:
-    """The folder with which it is kept what a photograph is: for one elsewhere that of its own data, if there is any.
-
-    Args:
-        root: the folder of the others.
-        path: in it, or absolute.
-        cache: where it is kept.
-        known: the answers for folders.
-    """
-    if cache is None or not path.is_absolute() or path.is_relative_to(root.absolute()):
-        return root
-    if path.parent not in known:
-        kept = (folder for folder in path.parents if kept_for(folder, cache).is_file())
-        known[path.parent] = next(kept, root)
-    return known[path.parent]
-
-
-def _name(folder: Path, path: Path) -> str:
-    """What a photograph is called in a folder."""
-    for above in (folder, folder.absolute()):
-        if path.is_relative_to(above):
-            return path.relative_to(above).as_posix()
-    return str(path)
-
-
 def near_duplicates(first: Prints, second: Prints | None = None, cache: Path | None = None) -> list[Pair]:
     """The pairs that show one photograph, found by their hashes and confirmed by laying one upon the other.
 
@@ -108,7 +45,7 @@ def near_duplicates(first: Prints, second: Prints | None = None, cache: Path | N
     kept = None
     if cache is not None:
         rules = f"{DISTANCE} {SIMILAR} {MOST} {len(sides)}"
-        kept = kept_in(cache, rules, *("\n".join(side.hashes).encode() for side in sides))
+        kept = kept_in(cache, rules, *(side.bits.tobytes() + side.hashed.tobytes() for side in sides))
         found = read_pairs(kept)
         if found is not None:
             return [Pair(*row) for row in found]
@@ -141,7 +78,7 @@ def compared(first: Prints, second: Prints | None = None) -> list[Pair]:
 
     def confirmed(row: tuple[int, int, int]) -> Pair:
         i, j, distance = row
-        one, two = small(first.paths[i]), small(other.paths[j])
+        one, two = small(first.path(i)), small(other.path(j))
         return Pair(i, j, distance, -1.0 if one is None or two is None else similarity(one, two))
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -154,20 +91,18 @@ def _near(first: Prints, second: Prints | None) -> list[tuple[int, int, int]]:
     """Rows of both and their distance, the nearest ``MOST``, in order."""
     one = _grouped(first)
     two = one if second is None else _grouped(second)
-    if not one or not two:
-        return []
-    close = close_pairs(packed(list(one)), None if second is None else packed(list(two)), DISTANCE)
-    rows, columns = list(one.values()), list(two.values())
+    hashes = first.bits[one.firsts]
+    close = close_pairs(hashes, None if second is None else second.bits[two.firsts], DISTANCE)
     more = len(close) >= MOST
     close = close[np.argsort(close[:, 2], kind="stable")]
     found: list[tuple[int, int, int]] = []
     if second is None:
-        found += [(group[0], i, 0) for group in rows for i in group[1:]]
+        found += [(group[0], i, 0) for group in map(one.group, one.several) for i in group[1:]]
     for a, b, distance in close.tolist():
         if len(found) >= MOST:
             more = True
             break
-        left, right = rows[a], columns[b]
+        left, right = one.group(a), two.group(b)
         star = [(left[0], j) for j in right] + [(i, right[0]) for i in left[1:]]
         found += [(*(sorted(pair) if second is None else pair), distance) for pair in star]
     if more or len(found) > MOST:
@@ -178,10 +113,31 @@ def _near(first: Prints, second: Prints | None) -> list[tuple[int, int, int]]:
     return sorted(found[:MOST])
 
 
-def _grouped(found: Prints) -> dict[str, list[int]]:
-    """The rows of each hash, in the order of the first ones."""
-    groups: dict[str, list[int]] = {}
-    for i, text in enumerate(found.hashes):
-        if text:
-            groups.setdefault(text, []).append(i)
-    return groups
+class _Groups(NamedTuple):
+    """Rows that have a hash, those of one hash beside each other, and where each hash begins, with the end."""
+
+    rows: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+
+    @property
+    def firsts(self) -> npt.NDArray[np.int64]:
+        """The first row of each hash."""
+        found: npt.NDArray[Any] = self.rows[self.starts[:-1]]
+        return found
+
+    @property
+    def several(self) -> list[int]:
+        """The hashes of more than one row."""
+        return [int(place) for place in (np.diff(self.starts) > 1).nonzero()[0]]
+
+    def group(self, place: int) -> list[int]:
+        """The rows of a hash, in order."""
+        return [int(row) for row in self.rows[self.starts[place] : self.starts[place + 1]]]
+
+
+def _grouped(found: Prints) -> _Groups:
+    rows = found.hashed.nonzero()[0]
+    words = found.bits[rows].view(np.uint64)
+    order = np.lexsort(words.T)  # which leaves equal ones in their order
+    new = (words[order][1:] != words[order][:-1]).any(axis=1).nonzero()[0] + 1
+    return _Groups(rows[order], np.concatenate([np.zeros(min(1, len(rows)), np.int64), new, [len(rows)]]))

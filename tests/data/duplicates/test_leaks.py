@@ -9,7 +9,7 @@ from data.pictures import picture
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse
-from deepret.data.duplicates.pairs import prints
+from deepret.data.duplicates.prints import prints
 from deepret.errors import UserError
 
 
