@@ -39,7 +39,8 @@ def near_duplicates(first: Prints, second: Prints | None = None, cache: Path | N
     Args:
         first: n photographs.
         second: those that they are compared with; None compares the first with each other, each pair once.
-        cache: where they are kept, so that photographs of the same hashes are compared once; or None.
+        cache: where they are kept, so that photographs of the same hashes are compared once, if all pairs were looked
+            at and all files could be read; or None.
     """
     sides = [first] if second is None else [first, second]
     kept = None
@@ -51,7 +52,7 @@ def near_duplicates(first: Prints, second: Prints | None = None, cache: Path | N
             return [Pair(*row) for row in found]
     looked = compared(first, second)
     pairs = [pair for pair in looked if pair.similarity >= SIMILAR]
-    if kept is not None and all(pair.similarity >= 0 for pair in looked):
+    if kept is not None and len(looked) < MOST and all(pair.similarity >= 0 for pair in looked):
         write_pairs(kept, [(*pair,) for pair in pairs])
     return pairs
 
