@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -81,6 +82,11 @@ class GLDv2Recognition(GLDv2):
             UserError: one of them is not there or cannot be read.
         """
         return self._truth(self._solution()[0], read_train(self.root, self.clean))
+
+    def held_out(self, truth: Truth) -> dict[str, Path]:
+        """Those of the queries: the others are there to be trained on."""
+        asked = {question.image for question in truth.questions}
+        return {name: path for name, path in self.files(truth).items() if name in asked}
 
     def evaluate(self, describe: Describe) -> Result:
         """Predicts a landmark for every query, or reads what others did, and scores that.

@@ -211,6 +211,14 @@ class Benchmark(ABC):
         more = [] if self.distractors is None else photographs_of(self.distractors)
         return {**found, **{f"distractor {path}": path for path in more}}
 
+    def held_out(self, truth: Truth) -> dict[str, Path]:
+        """The photographs, by name, of which a training must have seen no copy.
+
+        Raises:
+            UserError: as ``files``.
+        """
+        return self.files(truth)
+
     def name_of(self, path: Path, folder: Path) -> str:
         """What the ground truth calls a photograph: its path below the folder, without the ending."""
         return plain(path.relative_to(folder).as_posix())

@@ -71,9 +71,7 @@ def look_at_all(root: Path, paths: Sequence[str], cache: Path | None) -> list[Se
         paths: files in it.
         cache: folder for what was found, or None.
     """
-    kept = None
-    if cache is not None:
-        kept = cache / "checked" / f"{sha256(os.fsencode(root.resolve())).hexdigest()[:16]}.json"
+    kept = None if cache is None else kept_for(root, cache)
     known = _read(kept)
     stamps = {path: _stamp(root / path) for path in paths}
     todo = [path for path, stamp in stamps.items() if known.get(path, [None])[0] != stamp]
@@ -91,6 +89,11 @@ def look_at_all(root: Path, paths: Sequence[str], cache: Path | None) -> list[Se
         if fresh:
             _write(kept, known)
     return [fresh[path] if path in fresh else Seen(*known[path][1:]) for path in paths]
+
+
+def kept_for(root: Path, cache: Path) -> Path:
+    """Where it is kept what a folder's files are."""
+    return cache / "checked" / f"{sha256(os.fsencode(root.resolve())).hexdigest()[:16]}.json"
 
 
 def report(text: str | UserWarning) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from deepret.data import members
@@ -53,18 +55,40 @@ def check_folder(root: Path, key: str) -> None:
 def images_below(folder: Path) -> list[Path]:
     """The files below a folder whose ending says that they are images, in order, and such members of its tar files.
 
-    None that is hidden.
+    None that is hidden. Folders that are symbolic links are entered, each folder once, by its own name if it has one.
 
     Raises:
         UserError: a tar file that cannot be read.
     """
     found = []
-    for path in folder.rglob("*"):
-        if path.suffix.lower() in IMAGES and path.is_file():
-            found.append(path)
-        elif path.suffix == members.TAR and path.is_file():
-            found += [path / name for name in members.members(path) if name.lower().endswith(IMAGES)]
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+    for place, names in _folders(folder):
+        for path in (place / name for name in names if not name.startswith(".")):
+            if path.suffix.lower() in IMAGES and path.is_file():
+                found.append(path)
+            elif path.suffix == members.TAR and path.is_file():
+                inside = [name for name in members.members(path) if name.lower().endswith(IMAGES)]
+                found += [path / name for name in inside if not any(part.startswith(".") for part in name.split("/"))]
+    return sorted(found)
+
+
+def _folders(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and all below it that are not hidden, each with the names of its files; links come after the others."""
+    visited: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        links = []
+        for start in sorted(waiting):
+            for place, folders, names in os.walk(start):
+                with contextlib.suppress(OSError):  # gone meanwhile: then it has no names
+                    there = os.stat(place)
+                    if (there.st_dev, there.st_ino) in visited:
+                        folders.clear()
+                        continue
+                    visited.add((there.st_dev, there.st_ino))
+                folders[:] = [name for name in folders if not name.startswith(".")]
+                links += [path for name in folders if (path := Path(place, name)).is_symlink()]
+                yield Path(place), names
+        waiting = links
 
 
 def label_of(root: Path, image: Path) -> str:

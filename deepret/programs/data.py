@@ -16,7 +16,7 @@ from deepret.data.check import first, report
 from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse, told
 from deepret.data.folder import NAMED, LeftOut
 from deepret.parts import build
-from deepret.programs.leaks import benchmark_prints, catalogue_prints, check_allowed
+from deepret.programs.leaks import benchmark_prints, cache_of, catalogue_prints, check_allowed
 from deepret.programs.shared import last_line, prepare
 from deepret.quiet import quiet
 from deepret.reports.contents import by_split, class_sizes, sizes_table, split_table
@@ -53,7 +53,7 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     if benchmark is not None:
         print(f"\n{of_benchmark(benchmark)}", flush=True)
     found = catalogue_prints(config, catalogue)
-    pairs = copies(catalogue, found, SCORED, benchmark, config["within"])
+    pairs = copies(catalogue, found, SCORED, benchmark, config["within"], cache_of(config))
     flat = found.flat + (benchmark.prints.flat if benchmark else 0)
     print(f"\n{pairs_table(pairs, NAMED)}" if pairs else "\nno near-duplicates")
     if flat:
@@ -95,9 +95,9 @@ def broken_files(found: list[str]) -> Iterator[None]:
 
 def of_benchmark(benchmark: Scored) -> str:
     """How many photographs a benchmark has, and which of them cannot be used."""
-    paths, _, wrong = benchmark.prints
-    broken = [f"{path} ({why})" for path, why in zip(paths, wrong, strict=True) if why]
-    said = f"{benchmark.name}: {len(paths):,} photographs; {len(broken):,} files cannot be used"
+    found = benchmark.prints
+    broken = [f"{found.path(i)} ({found.wrong[i]})" for i in sorted(found.wrong)]
+    said = f"{benchmark.name}: {len(found):,} photographs; {len(broken):,} files cannot be used"
     return f"{said}: {first(broken, NAMED)}" if broken else said
 
 

@@ -9,8 +9,8 @@ from deepret.benchmarks.none import NoBenchmark
 from deepret.benchmarks.protocol import Benchmark
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import report
-from deepret.data.duplicates.leaks import SCORED, Scored, copies, counted, refuse, told
-from deepret.data.duplicates.pairs import Prints, prints
+from deepret.data.duplicates.leaks import SCORED, Scored, copies, counted, refuse
+from deepret.data.duplicates.prints import Prints, prints
 from deepret.errors import UserError, closest
 from deepret.parts import build, locate
 
@@ -38,16 +38,17 @@ def benchmark_name(config: dict[str, Any]) -> str | None:
 
 
 def benchmark_prints(config: dict[str, Any]) -> Scored | None:
-    """The photographs that a benchmark asks and ranks, without its distractors; None where it has none of its own.
+    """The photographs that a benchmark holds out, without its distractors; None where it has none of its own.
 
     Raises:
-        UserError: files of it that are missing or cannot be read.
+        UserError: files of it that are missing, or cannot be fetched where ``download`` asks for it, or be read.
     """
     node, name = config["benchmark"], benchmark_name(config)
     if name is None or any(node.get(key) for key in INSTEAD):
         return None
-    benchmark: Benchmark = build({**node, "distractors": None})
-    files = benchmark.files(benchmark.truth()).values()
+    benchmark: Benchmark = build({key: value for key, value in node.items() if key != "distractors"})
+    benchmark.prepare()
+    files = benchmark.held_out(benchmark.truth()).values()
     return Scored(name, prints(benchmark.root, [str(path.absolute()) for path in files], cache_of(config)))
 
 
@@ -63,26 +64,29 @@ def cache_of(config: dict[str, Any]) -> Path | None:
 
 
 def refuse_leaks(config: dict[str, Any], catalogue: Catalogue) -> dict[str, int]:
-    """Compares train with what a training is scored on; gives how many leaks of each name are allowed.
+    """Compares train with what a training is scored on, but for what is allowed; gives how many leaks there are.
 
     Data that are ``disjoint`` are not looked at, but for views, which are compared with a benchmark of photographs.
 
     Raises:
-        UserError: leaks that are not allowed.
+        UserError: leaks.
     """
-    node = config["benchmark"]
+    node, allowed = config["benchmark"], config.get("allow") or []
     scored: tuple[str, ...] = SCORED
     if benchmark_name(config) or locate(node["_target_"]) is NoBenchmark or node.get("split") == "val":
         scored = ("val",)  # it chooses the checkpoint; nothing else of the data is scored
     if getattr(locate(config["data"]["_target_"]), "disjoint", False):
         catalogue, scored = catalogue.subset(i for i, view in enumerate(catalogue.views) if view), ()
-    if "train" not in catalogue.splits:
+    scored = tuple(split for split in scored if split in catalogue.splits)
+    if "train" not in catalogue.splits or not (scored or benchmark_name(config)):
         return {}
-    benchmark = benchmark_prints(config)
-    if benchmark is None and not set(scored).intersection(catalogue.splits):
+    if allowed:
+        report(f"allow=[{','.join(allowed)}]: it is not looked at whether there are copies of train's photographs.")
+    scored = tuple(split for split in scored if split not in allowed)
+    benchmark = None if benchmark_name(config) in allowed else benchmark_prints(config)
+    if benchmark is None and not scored:
         return {}
-    pairs = copies(catalogue, catalogue_prints(config, catalogue), scored, benchmark, within=False)
-    refuse(pairs, config.get("allow") or [])
-    if pairs:
-        report(f"{told(pairs)}, which is allowed.")
+    found = catalogue_prints(config, catalogue)
+    pairs = copies(catalogue, found, scored, benchmark, within=False, cache=cache_of(config))
+    refuse(pairs, allowed)
     return counted(pairs)

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from deepret.data.check import look
 from deepret.data.duplicates.leaks import Copies
-from deepret.data.duplicates.pairs import DISTANCE, SIMILAR, Pair, compared, prints
+from deepret.data.duplicates.pairs import DISTANCE, SIMILAR, Pair, compared
+from deepret.data.duplicates.prints import Prints, prints
 from deepret.data.duplicates.registration import grey, similarity
 from deepret.data.folder import check_folder, images_below
 from deepret.data.photo import open_photo
@@ -59,11 +60,11 @@ def duplicates(
     check_folder(folder, "root")
     names = [path.relative_to(folder).as_posix() for path in images_below(folder)]
     found = prints(folder, names, Path(cache).expanduser())
-    sound = [i for i, text in enumerate(found.hashes) if text]
+    sound = found.hashed.nonzero()[0].tolist()
     if len(sound) < 2:
         raise UserError(f"root={root}: there are {len(sound)} photographs that can be compared; name another folder.")
     chosen = np.random.default_rng(seed).permutation(sound)[:photographs].tolist()
-    recall = changed([(found.paths[i], found.hashes[i]) for i in chosen])
+    recall = changed([(found.path(i), found.bits[i].tobytes().hex()) for i in chosen])
     near = sorted(compared(found), key=lambda pair: pair.similarity)
     copies = [pair for pair in near if pair.similarity >= SIMILAR]
     others = [pair for pair in near if pair.similarity < SIMILAR]
@@ -71,7 +72,7 @@ def duplicates(
     lines = [_line(pair, names) for pair in [*others[-10:], *copies]]
     print(table(["similarity", "bits", "copies", "", ""], lines))
     if out and copies:
-        pairs = [_copies(pair, found.paths) for pair in copies]
+        pairs = [_copies(pair, found) for pair in copies]
         print(f"picture: {save_png(side_by_side(pairs), Path(out).expanduser())}")
     return {
         "recall": {name: round(share, 4) for name, share in recall.items()},
@@ -160,8 +161,8 @@ def _line(pair: Pair, names: list[str]) -> tuple[str, int, bool, str, str]:
     return f"{pair.similarity:.3f}", pair.distance, pair.similarity >= SIMILAR, names[pair.first], names[pair.second]
 
 
-def _copies(pair: Pair, paths: list[Path]) -> Copies:
-    chosen = paths[pair.first], paths[pair.second]
+def _copies(pair: Pair, found: Prints) -> Copies:
+    chosen = found.path(pair.first), found.path(pair.second)
     said = f"{pair.similarity:.3f}"
     return Copies(chosen, (chosen[0].name, chosen[1].name), (said, said), pair.similarity)
 

@@ -10,6 +10,8 @@ from data.pictures import picture
 from PIL import Image
 
 from deepret.data import check
+from deepret.data.duplicates import pairs
+from deepret.errors import UserError
 from deepret.programs import leaks
 
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "trainer.max_epochs=0")
@@ -180,7 +182,7 @@ def test_a_training_that_is_allowed_its_leaks_trains(program, leaking: Path, mon
     words = (*FAST, "data=catalogue", f"data.root={leaking}", "batch.images=4", "batch.images_per_class=2")
     ended = program("train", *words, "allow=[test]")
     assert ended.code == 0, ended.err
-    assert "1 of test (test1.png = train1.png), which is allowed." in ended.out
+    assert "allow=[test]: it is not looked at whether there are copies" in ended.out
 
 
 def config(target: str, **benchmark: object) -> dict:
@@ -203,6 +205,41 @@ def test_rendered_scenes_are_not_looked_at(leaking: Path, monkeypatch: pytest.Mo
     assert leaks.refuse_leaks(config("deepret.data.scenes.source.Scenes"), catalogue) == {}
     with pytest.raises(AssertionError, match="looked at"):
         leaks.refuse_leaks(config("deepret.data.photographs.Photographs"), catalogue)
+
+
+def test_what_is_allowed_is_not_compared(leaking: Path, ukb: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepret.data.photographs import Photographs
+
+    catalogue = Photographs(str(leaking), cache=None).load()
+    own = config("deepret.data.photographs.Photographs")
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("looked at")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leaks, "prints", never)
+        with pytest.warns(UserWarning, match=r"allow=\[val,test\]: it is not looked at"):
+            assert leaks.refuse_leaks({**own, "allow": ["val", "test"]}, catalogue) == {}
+        own["benchmark"] = {"_target_": "deepret.benchmarks.ukb.UKB", "root": str(ukb)}
+        with pytest.warns(UserWarning, match=r"allow=\[val,ukb\]: it is not looked at"):
+            assert leaks.refuse_leaks({**own, "allow": ["val", "ukb"]}, catalogue) == {}
+    with pytest.warns(UserWarning, match="allow"), pytest.raises(UserError, match="1 of ukb"):
+        leaks.refuse_leaks({**own, "allow": ["val"]}, catalogue)
+
+
+def test_a_training_compares_once(leaking: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deepret.data.photographs import Photographs
+
+    own = config("deepret.data.photographs.Photographs", split="val")
+    own["data"]["cache"] = str(tmp_path / "kept")
+    catalogue = Photographs(str(leaking), cache=own["data"]["cache"]).load()
+    assert leaks.refuse_leaks(own, catalogue) == {}
+
+    def never(*_: object) -> None:
+        raise AssertionError("compared again")
+
+    monkeypatch.setattr(pairs, "close_pairs", never)
+    assert leaks.refuse_leaks(own, catalogue) == {}
 
 
 def test_a_training_is_held_to_what_scores_it(leaking: Path) -> None:

@@ -22,6 +22,8 @@ BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 """Status codes after which asking again may help."""
 BEYOND = 416
 """The status code where a part was asked for that begins at the file's end or after it."""
+NUMBER = "[0-9]{1,18}"
+"""Of bytes."""
 NOWHERE = (errno.ENETUNREACH, errno.EHOSTUNREACH)
 
 
@@ -73,7 +75,8 @@ def answer(url: str, headers: dict[str, str]) -> Iterator[Any]:
         if error.code != BEYOND:
             error.close()
             kind = Dropped if error.code in BUSY else Unusable
-            raise kind(f"the server answers {error.code} {error.reason}") from None
+            said = " ".join(f"{error.code} {error.reason}".split())  # of a redirection in a circle it takes two lines
+            raise kind(f"the server answers {said}") from None
         found = error
     except URLError as error:
         raise failure(error.reason if isinstance(error.reason, OSError) else OSError(str(error.reason)), url) from None
@@ -106,12 +109,14 @@ def extent(response: Any) -> tuple[int, int | None]:
     """
     if response.status == 200:
         length = response.headers.get("Content-Length", "")
-        return 0, int(length) if length.isdecimal() else None
-    found = re.fullmatch(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)", response.headers.get("Content-Range", "").strip())
+        return 0, int(length) if re.fullmatch(NUMBER, length) else None
+    found = re.fullmatch(
+        rf"bytes (?:({NUMBER})-{NUMBER}|\*)/({NUMBER}|\*)", response.headers.get("Content-Range", "").strip()
+    )
     if found is None and response.status == 206:
         raise Unusable("the server sends a part and does not say which")
     start, total = found.groups() if found else (None, None)
-    return int(start or 0), int(total) if total and total.isdecimal() else None
+    return int(start or 0), int(total) if total and total != "*" else None
 
 
 def validator(response: Any) -> str | None:

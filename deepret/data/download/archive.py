@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import gzip
+import lzma
 import stat
 import struct
+import sys
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Literal, NamedTuple
 
@@ -18,14 +24,14 @@ from tqdm import tqdm
 from deepret.errors import UserError
 
 CHUNK = 2**20
-LONGEST = 4096
-"""Bytes of a link in a zip file: what is longer is none."""
+HEADER = 2**23
+"""Bytes that stand before a file in a tar file at most; tarfile would hold them all in memory."""
 
 Kind = Literal["file", "folder", "link", "hard link", "other"]
 
 
 class Entry(NamedTuple):
-    """One of an archive: its name as it stands there, what it is, its bytes, and what a link leads to."""
+    """One of an archive: its name as it stands there, what it is, its bytes, and what a hard link is to."""
 
     name: str
     kind: Kind
@@ -43,50 +49,97 @@ def sound(path: Path) -> Iterator[None]:
 
     Raises:
         Damaged: it is.
+        OSError: the disk that it is on cannot be read.
     """
     try:
         yield
+    except OSError as error:
+        if error.errno not in (None, errno.EINVAL):  # those are bzip2's, and of a place before the file's start
+            raise
+        raise Damaged(f"{path} is damaged or cut off, or no archive ({error}).") from None
     except (
-        *(tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, struct.error, ValueError),
-        *(NotImplementedError, RuntimeError),  # a zip file that is packed in an uncommon way, or encrypted
+        *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError),
+        *(
+            MemoryError,
+            OverflowError,
+            NotImplementedError,
+            RuntimeError,
+        ),  # a zip file that is packed in an uncommon way, or encrypted
     ) as error:
-        raise Damaged(f"{path} is damaged or cut off, or no archive ({error or type(error).__name__}).") from None
+        raise Damaged(f"{path} is damaged or cut off, or no archive ({str(error) or type(error).__name__}).") from None
 
 
-def walk(path: Path, doing: str) -> Iterator[tuple[Entry, Callable[[], IO[bytes]]]]:
-    """The entries in their order, each with what opens it, to the archive's end, where gzip's sum is looked at.
+def walk(path: Path, doing: str) -> Iterator[tuple[Entry, Callable[[], Iterator[bytes]]]]:
+    """The entries in their order, each with what reads it, to the archive's end, where gzip's sum is looked at.
 
     Args:
         path: the archive; its first bytes say of what kind.
         doing: what the bar is called.
 
     Raises:
-        Exception: what ``sound`` makes one message of.
+        Damaged: it is cut off or broken, which reading an entry may say, too.
     """
     size = path.stat().st_size
-    with tqdm(total=size, unit="B", unit_scale=True, desc=doing, disable=None, leave=False) as bar:
-        for entry, opened, place in _zip(path) if _begins(path, b"PK") else _tar(path):
-            bar.update(place - bar.n)
-            yield entry, opened
-
-
-def _tar(path: Path) -> Iterator[tuple[Entry, Callable[[], IO[bytes]], int]]:
-    packed = _begins(path, b"\x1f\x8b")
+    found = _zip(path) if _begins(path, b"PK") else _tar(path)
     with (
-        path.open("rb") as raw,
-        gzip.GzipFile(fileobj=raw) if packed else raw as stream,
-        tarfile.open(fileobj=stream, mode="r:") as tar,
+        contextlib.closing(found),
+        tqdm(total=size, unit="B", unit_scale=True, desc=doing, disable=None, leave=False) as bar,
     ):
-        for member in tar:
-            yield _tar_entry(member), lambda member=member: tar.extractfile(member), raw.tell()  # type: ignore[misc]
-            tar.members = []  # type: ignore[attr-defined]  # tarfile would keep them all
-        if packed:
-            while stream.read(CHUNK):
-                pass
-            return
-        raw.seek(tar.offset)
-        if raw.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise EOFError("its end is missing")  # of which tarfile says nothing
+        while True:
+            with sound(path):
+                item = next(found, None)
+            if item is None:
+                return
+            entry, opened, place = item
+            bar.update(place - bar.n)
+            yield entry, partial(_content, path, opened)
+
+
+def _content(path: Path, opened: Callable[[], IO[bytes]]) -> Iterator[bytes]:
+    with sound(path):
+        source = opened()
+    with source:
+        while True:
+            with sound(path):
+                data = source.read(CHUNK)
+            if not data:
+                return
+            yield data
+
+
+class _Headers:
+    """The bytes of a tar file, of which tarfile may read so many at most before a file's."""
+
+    def __init__(self, stream: gzip.GzipFile | BufferedReader) -> None:
+        self.stream, self.left = stream, HEADER
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, count: int) -> bytes:
+        if not 0 <= count <= self.left:
+            raise tarfile.ReadError("a header is too long")
+        self.left -= count
+        return self.stream.read(count)
+
+
+def _tar(path: Path) -> Generator[tuple[Entry, Callable[[], IO[bytes]], int]]:
+    packed = _begins(path, b"\x1f\x8b")
+    with path.open("rb") as raw, gzip.GzipFile(fileobj=raw) if packed else raw as stream:
+        headers = _Headers(stream)
+        with tarfile.open(fileobj=headers, mode="r:") as tar:  # type: ignore[call-overload]
+            for member in tar:
+                if member.size < 0:
+                    raise tarfile.ReadError("a file of less than no bytes")
+                headers.left = sys.maxsize
+                yield _tar_entry(member), lambda member=member: tar.extractfile(member), raw.tell()  # type: ignore[misc]
+                headers.left = HEADER
+                tar.members = []  # tarfile would keep them all
+            if packed:
+                while stream.read(CHUNK):
+                    pass
+                return
+            raw.seek(tar.offset)
+            if raw.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+                raise EOFError("its end is missing")  # of which tarfile says nothing
 
 
 def _begins(path: Path, head: bytes) -> bool:
@@ -99,12 +152,14 @@ def _tar_entry(member: tarfile.TarInfo) -> Entry:
         return Entry(member.name, "file", member.size)
     if member.isdir():
         return Entry(member.name, "folder", 0)
-    if member.issym() or member.islnk():
-        return Entry(member.name, "link" if member.issym() else "hard link", 0, member.linkname)
+    if member.islnk():
+        return Entry(member.name, "hard link", 0, member.linkname)
+    if member.issym():
+        return Entry(member.name, "link", 0)
     return Entry(member.name, "other", 0)
 
 
-def _zip(path: Path) -> Iterator[tuple[Entry, Callable[[], IO[bytes]], int]]:
+def _zip(path: Path) -> Generator[tuple[Entry, Callable[[], IO[bytes]], int]]:
     with zipfile.ZipFile(path) as file:
         for info in file.infolist():
             mode = info.external_attr >> 16
@@ -112,9 +167,7 @@ def _zip(path: Path) -> Iterator[tuple[Entry, Callable[[], IO[bytes]], int]]:
             if info.is_dir():
                 entry = Entry(info.filename, "folder", 0)
             elif stat.S_ISLNK(mode):
-                if info.file_size > LONGEST:
-                    raise zipfile.BadZipFile(f"the link {info.filename} is too long")
-                entry = Entry(info.filename, "link", 0, file.read(info).decode("utf-8", "surrogateescape"))
+                entry = Entry(info.filename, "link", 0)
             elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
                 entry = Entry(info.filename, "file", info.file_size)
             else:

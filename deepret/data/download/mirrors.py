@@ -40,6 +40,11 @@ class File(BaseModel):
             raise ValueError("give one of unpack and keep")
         if self.parts is not None and not (len(self.parts) == 2 and self.parts[0] <= self.parts[1]):
             raise ValueError("parts: give the first number and the last one")
+        if self.parts is not None:
+            try:
+                _filled(self.model_dump(exclude={"parts"}), self.parts[0])
+            except (LookupError, ValueError, AttributeError, TypeError):
+                raise ValueError("with parts nothing but {part} may stand in braces") from None
         if "/" in self.name or any(
             PurePosixPath(p).is_absolute() or ".." in PurePosixPath(p).parts for p in (self.unpack, self.keep) if p
         ):

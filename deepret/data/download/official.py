@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from urllib.parse import quote
 
 from deepret.data.download.archive import Damaged
 from deepret.data.download.fetch import Checksum, NotFetched, fetch, wrong
@@ -119,19 +120,18 @@ def _look(root: Path) -> Callable[[File], bool]:
         return sum(1 for _ in islice(root.glob(pattern), count)) == count
 
     def there(file: File) -> bool:
-        if file.keep is not None:
-            path = root / file.keep
-            if path.is_file() and (file.size is None or path.stat().st_size == file.size):
-                return True
-        elif _noted(root, file):
+        if any(all(enough(*wanted) for wanted in option.items()) for option in file.there):
             return True
-        return any(all(enough(*wanted) for wanted in option.items()) for option in file.there)
+        if file.keep is None:
+            return _noted(root, file)
+        path = root / file.keep
+        return path.is_file() and (file.size is None or path.stat().st_size == file.size)
 
     return there
 
 
 def _noted(root: Path, file: File) -> bool:
-    """Whether an archive was unpacked, and what came of it is still there."""
+    """Whether an archive was unpacked, and each file that came of it is still there."""
     try:
         made = json.loads(_note(root, file).read_text("utf-8"))["made"]
         return all(os.path.lexists(root / name) for name in made)
@@ -144,7 +144,9 @@ def _archive(root: Path, file: File) -> Path:
 
 
 def _note(root: Path, file: File) -> Path:
-    return root / WORK / f"{file.name}.done"
+    """One for each place that an archive is unpacked into: two sets may want one archive in two folders."""
+    place = quote(f"{file.unpack}:{file.inside}", safe="")
+    return root / WORK / f"{file.name}.{place}.done"
 
 
 @contextlib.contextmanager

@@ -15,8 +15,8 @@ class Unsafe(Exception):
 def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
     """The entries under the names that they get, None for those that are left out.
 
-    Nothing passes through a link, so that what the names say is what is written: a link within the folder may be an
-    entry's last part alone, and lead to something within.
+    No symbolic link is let through: one that leads within may lead out once another archive stands beside it, and no
+    published set needs one. A hard link may be to a file that stands before it.
 
     Args:
         entries: the archive's.
@@ -31,6 +31,8 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
         parts = _checked(entry)
         if entry.kind == "other":
             raise Unsafe(f"{entry.name!r} is a device or a pipe")
+        if entry.kind == "link":
+            raise Unsafe(f"{entry.name!r} is a symbolic link, which might lead out of the folder")
         if parts[: len(above)] != above or len(parts) == len(above):
             found.append(None)
             continue
@@ -41,7 +43,7 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
                 raise Unsafe(f"{entry.name!r} is a link to {entry.target!r}, which is left out")
             target = "/".join(held[len(above) :])
         found.append(entry._replace(name="/".join(parts[len(above) :]), target=target))
-    _check_links([entry for entry in found if entry is not None])
+    _check_hard_links([entry for entry in found if entry is not None])
     return found
 
 
@@ -62,35 +64,11 @@ def _checked(entry: Entry) -> list[str]:
     return _parts(entry.name)
 
 
-def _check_links(entries: Sequence[Entry]) -> None:
-    """Refuses links that lead out, and whatever passes through a link; on some disks A and a are one name."""
-    links = {entry.name.casefold() for entry in entries if entry.kind == "link"}
+def _check_hard_links(entries: Sequence[Entry]) -> None:
+    """Refuses links to what is no file before them; on some disks A and a are one name."""
     seen: set[str] = set()
     for entry in entries:
-        name = entry.name.casefold()
-        if name in links and name in seen:
-            raise Unsafe(f"{entry.name!r} stands in it twice, and is a link")
-        seen.add(name)
-        _step(entry, _parts(entry.name), [], links)
-        if entry.kind == "link":
-            if re.match(r"[/\\]|[A-Za-z]:", entry.target) or not entry.target:
-                raise Unsafe(f"{entry.name!r} is a link to {entry.target!r}, out of the folder")
-            _step(entry, _parts(entry.target), _parts(entry.name)[:-1], links)
-        elif entry.kind == "hard link":
-            if entry.target.casefold() in links or entry.target.casefold() not in seen:
-                raise Unsafe(f"{entry.name!r} is a link to {entry.target!r}, which is no file before it")
-            _step(entry, _parts(entry.target), [], links)
-
-
-def _step(entry: Entry, path: Sequence[str], start: Sequence[str], links: set[str]) -> None:
-    """Follows a path part by part."""
-    place = list(start)
-    for number, part in enumerate(path):
-        if part != "..":
-            place.append(part)
-        elif place:
-            place.pop()
-        else:
-            raise Unsafe(f"{entry.name!r} is a link to {entry.target!r}, out of the folder")
-        if number < len(path) - 1 and "/".join(place).casefold() in links:
-            raise Unsafe(f"{entry.name!r} leads through the link {'/'.join(place)!r}")
+        if entry.kind == "hard link" and entry.target.casefold() not in seen:
+            raise Unsafe(f"{entry.name!r} is a link to {entry.target!r}, which is no file before it")
+        if entry.kind != "folder":
+            seen.add(entry.name.casefold())

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from deepret.data.download.archive import CHUNK, Entry, sound, walk
+from deepret.data.download.archive import Entry, walk
 from deepret.data.download.part import amount
 from deepret.data.download.places import Unsafe, places
 from deepret.errors import UserError
@@ -15,7 +15,7 @@ from deepret.files import why
 
 
 def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
-    """Unpacks a tar, tar.gz or zip file and gives the names of what is at its top.
+    """Unpacks a tar, tar.gz or zip file and gives the names of the files that came of it, in order.
 
     The whole archive is read and looked at before anything is written. Then it is unpacked into a folder of its own
     beside, from which everything is moved in one step each, over files of the same names. Files get the rights that new
@@ -38,7 +38,6 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
         _make_room(archive, folder, sum(entry.size for entry in placed if entry))
         part.mkdir()
         _write(archive, part, placed)
-        names = sorted(os.listdir(part))
         _move(part, folder)
         if hasattr(os, "sync"):
             os.sync()  # the archive goes next: a power cut must not take both
@@ -49,13 +48,12 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
-    return names
+    return sorted({entry.name for entry in placed if entry and entry.kind != "folder"})
 
 
 def _looked_at(archive: Path, inside: str) -> list[Entry | None]:
     """The archive's entries under the names that they get."""
-    with sound(archive):
-        found = [entry for entry, _ in walk(archive, f"looking at {archive.name}")]
+    found = [entry for entry, _ in walk(archive, f"looking at {archive.name}")]
     try:
         placed = places(found, inside)
     except Unsafe as error:
@@ -75,24 +73,22 @@ def _make_room(archive: Path, folder: Path, needed: int) -> None:
 
 
 def _write(archive: Path, part: Path, placed: Sequence[Entry | None]) -> None:
-    """Writes the entries below an empty folder; nothing is written through a link, since none of them passes one."""
-    with sound(archive):
-        for (_, opened), entry in zip(walk(archive, f"unpacking {archive.name}"), placed, strict=True):
-            if entry is None:
-                continue
-            path = part / entry.name
-            if entry.kind == "folder":
-                path.mkdir(parents=True, exist_ok=True)
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            if entry.kind == "link":
-                path.symlink_to(entry.target)
-            elif entry.kind == "hard link":
-                path.hardlink_to(part / entry.target)
-            else:
-                with opened() as source, path.open("xb") as file:
-                    shutil.copyfileobj(source, file, CHUNK)
+    """Writes the entries below an empty folder; nothing is written through a link, since none of them is one."""
+    for (_, content), entry in zip(walk(archive, f"unpacking {archive.name}"), placed, strict=True):
+        if entry is None:
+            continue
+        path = part / entry.name
+        if entry.kind == "folder":
+            path.mkdir(parents=True, exist_ok=True)
+            continue
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        if entry.kind == "hard link":
+            path.hardlink_to(part / entry.target)
+            continue
+        with path.open("xb") as file:
+            for data in content():
+                file.write(data)
 
 
 def _move(part: Path, folder: Path) -> None:

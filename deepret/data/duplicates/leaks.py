@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.data.check import first
-from deepret.data.duplicates.pairs import Prints, near_duplicates
+from deepret.data.duplicates.pairs import near_duplicates
+from deepret.data.duplicates.prints import Prints
 from deepret.errors import UserError
 
 SCORED = ("val", "test", "query", "gallery")
@@ -42,7 +43,12 @@ class Copies(NamedTuple):
 
 
 def copies(
-    catalogue: Catalogue, found: Prints, scored: Collection[str], benchmark: Scored | None, within: bool
+    catalogue: Catalogue,
+    found: Prints,
+    scored: Collection[str],
+    benchmark: Scored | None,
+    within: bool,
+    cache: Path | None = None,
 ) -> list[Copies]:
     """The near-duplicates of train and what is scored, leaks first, or of all photographs with each other.
 
@@ -52,32 +58,35 @@ def copies(
         scored: splits.
         benchmark: another set that is scored, compared with train.
         within: whether all photographs of the catalogue are compared.
+        cache: where pairs that were found are kept, or None.
     """
     learned = [i for i, split in enumerate(catalogue.splits) if split == "train"]
     train = found.subset(learned)
     pairs: list[tuple[int, int, float]]
     if within:
-        pairs = [(pair.first, pair.second, pair.similarity) for pair in near_duplicates(found)]
+        order = sorted(range(len(found)), key=lambda i: catalogue.splits[i] != "train")  # which stand for others
+        near = near_duplicates(found.subset(order), None, cache)
+        pairs = [(order[pair.first], order[pair.second], pair.similarity) for pair in near]
     else:
         asked = [i for i, split in enumerate(catalogue.splits) if split in scored]
-        close = near_duplicates(train, found.subset(asked))
-        pairs = [(learned[pair.first], asked[pair.second], pair.similarity) for pair in close]
+        near = near_duplicates(train, found.subset(asked), cache)
+        pairs = [(learned[pair.first], asked[pair.second], pair.similarity) for pair in near]
     seen = []
-    for *pair, similarity in pairs:
-        one, two = sorted(pair, key=lambda i: (SPLITS.index(catalogue.splits[i]), i))
+    for *rows, similarity in pairs:
+        one, two = sorted(rows, key=lambda i: (SPLITS.index(catalogue.splits[i]), i))
         seen.append(
             Copies(
-                (found.paths[one], found.paths[two]),
+                (found.path(one), found.path(two)),
                 (catalogue.paths[one], catalogue.paths[two]),
                 (catalogue.splits[one], catalogue.splits[two]),
                 similarity,
             )
         )
     if benchmark is not None:
-        for near in near_duplicates(train, benchmark.prints):
-            paths = (train.paths[near.first], benchmark.prints.paths[near.second])
-            names = (catalogue.paths[learned[near.first]], str(paths[1]))
-            seen.append(Copies(paths, names, ("train", benchmark.name), near.similarity))
+        for pair in near_duplicates(train, benchmark.prints, cache):
+            paths = (train.path(pair.first), benchmark.prints.path(pair.second))
+            names = (catalogue.paths[learned[pair.first]], str(paths[1]))
+            seen.append(Copies(paths, names, ("train", benchmark.name), pair.similarity))
     return sorted(seen, key=lambda pair: (not pair.leak, *map(_place, pair.of), -pair.similarity))
 
 

@@ -21,6 +21,8 @@ PLAIN = 3.0
 """Blocks of less standard deviation in grey levels in both pictures say nothing."""
 SPEAKING = 0.25
 """Share of the blocks that have to say something."""
+UNLIKE, APART = 0.8, 16
+"""A square of so many pixels a side, around none of which the correlation reaches this, shows two things."""
 SHEAR = 0.01
 """A crop or another size turns and shears nothing; another place to stand does."""
 SCALE = 0.75
@@ -39,6 +41,8 @@ def grey(path: Path) -> Array:
 
 def similarity(first: Array, second: Array) -> float:
     """How alike two pictures (96, 96) are, 0…1: the median over blocks of the correlation within each.
+
+    0 where a square of 16 × 16 pixels correlates nowhere: another thing stands before the same background.
 
     As they are, and laid upon each other by an affine map that may only scale and shift, whichever is better: what is
     cut off, or covered by a mark, is no part of the blocks that count.
@@ -69,14 +73,40 @@ def _laid_upon(still: Array, moved: Array) -> float:
 
 
 def _alike(first: Array, second: Array, seen: npt.NDArray[np.bool_]) -> float:
-    """The median correlation of the blocks that are seen in full and say something; 0 where too few do."""
-    a, b = (_blocks(cv2.GaussianBlur(image, (0, 0), BLUR)) for image in (first, second))
+    """The median correlation of the blocks that are seen in full and say something; 0 where too few do.
+
+    0 too where the pictures are ``apart``.
+    """
+    first, second = (np.asarray(cv2.GaussianBlur(image, (0, 0), BLUR), np.float32) for image in (first, second))
+    if apart(first, second, seen):
+        return 0.0
+    a, b = _blocks(first), _blocks(second)
     counts = _blocks(seen).all(axis=1) & (np.maximum(a.std(axis=1), b.std(axis=1)) >= PLAIN)
     if counts.sum() < SPEAKING * len(counts):
         return 0.0
     a, b = (v[counts] - v[counts].mean(axis=1, keepdims=True) for v in (a, b))
     norm = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
     return max(0.0, float(np.median((a * b).sum(axis=1) / np.maximum(norm, 1e-6))))
+
+
+def apart(first: Array, second: Array, seen: npt.NDArray[np.bool_]) -> bool:
+    """Whether the pictures show two things in one place: in a square, none of the blocks around its pixels correlate.
+
+    A line of text is thinner than the square and is no such thing.
+    """
+    a, b = (np.asarray(image, np.float64) for image in (first, second))
+    mean_a, mean_b = _around(a), _around(b)
+    var_a, var_b = _around(a * a) - mean_a**2, _around(b * b) - mean_b**2
+    alike = (_around(a * b) - mean_a * mean_b) / np.sqrt(np.maximum(var_a * var_b, 1e-6))
+    says = (np.maximum(var_a, var_b) >= PLAIN**2) & (_around(seen.astype(np.float64)) > 0.999)
+    unlike = (says & (alike < UNLIKE)).astype(np.uint8)
+    square = np.ones((APART, APART), np.uint8)
+    return bool(cv2.erode(unlike, square, borderType=cv2.BORDER_CONSTANT, borderValue=(0,)).any())
+
+
+def _around(image: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The mean of the block around each pixel."""
+    return np.asarray(cv2.blur(image, (BLOCK, BLOCK), borderType=cv2.BORDER_REFLECT), np.float64)
 
 
 def _blocks(image: npt.NDArray[Any]) -> npt.NDArray[Any]:

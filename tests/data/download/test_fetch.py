@@ -240,6 +240,31 @@ def test_a_disk_that_takes_a_little_at_a_time(server: Any, tmp_path: Path, monke
     assert (tmp_path / "a.bin").read_bytes() == CONTENT
 
 
+def test_a_redirection_in_a_circle_is_one_line(server: Any, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="the server answers 302 ") as error:
+        fetch.fetch([server.put("a.bin", b"", moved=f"{server.url}/a.bin")], tmp_path / "a.bin")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("header", ["Content-Length", "Content-Range"])
+def test_a_length_of_thousands_of_digits_says_nothing(server: Any, tmp_path: Path, header: str) -> None:
+    digits = "9" * 5000
+
+    def answer(request: Any) -> None:
+        request.send_response(200 if header == "Content-Length" else 206)
+        request.send_header(header, digits if header == "Content-Length" else f"bytes 0-{digits}/{digits}")
+        request.end_headers()
+        request.wfile.write(CONTENT)
+
+    server.answer = answer
+    if header == "Content-Length":
+        fetch.fetch([f"{server.url}/a.bin"], tmp_path / "a.bin")
+        assert (tmp_path / "a.bin").read_bytes() == CONTENT
+    else:
+        with pytest.raises(UserError, match="sends a part and does not say which"):
+            fetch.fetch([f"{server.url}/a.bin"], tmp_path / "a.bin")
+
+
 def test_too_little_room_is_said_before_anything_is_written(
     server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

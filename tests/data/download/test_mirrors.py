@@ -45,6 +45,10 @@ GOOD = "a: {site: s, files: [{name: f, urls: ['http://h/f'], unpack: .}]}"
         ("unpack: .", "unpack: ., checksum: {md5: '12'}", "match pattern"),
         ("unpack: .", "unpack: ., checksum: {crc: '12'}", "'md5' or 'sha256'"),
         ("unpack: .", "unpack: ., parts: [3, 1]", "first number"),
+        *(
+            ("name: f", f"parts: [1, 2], name: 'f{braces}'", "nothing but {part} may stand in braces")
+            for braces in ("{foo}", "{}", "{part.x}", "{part[0]}", "{", "{part:x y}")
+        ),
         ("name: f", "name: d/f", "stay below the root"),
         ("site: s, ", "", "Field required"),
         ("}]}", "", "cannot be read"),

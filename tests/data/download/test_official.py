@@ -88,7 +88,7 @@ def seen(root: Path) -> list[str]:
 
 
 WHOLE = sorted([*PHOTOS, "holidays_images.dat", "map.py", "about/01.txt", "about/02.txt"])
-NOTES = ["eval.tgz.done", "jpg1.tar.gz.done", "jpg2.tar.gz.done", "lock"]
+NOTES = ["eval.tgz..%3Aeval.done", "jpg1.tar.gz..%3A.done", "jpg2.tar.gz..%3A.done", "lock"]
 
 
 def test_a_set_is_fetched_once(server: Any, mirrors: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,6 +105,37 @@ def test_a_set_is_fetched_once(server: Any, mirrors: Path, tmp_path: Path, capsy
     fetch_set("holidays", root, mirrors=mirrors)
     assert [path for path, *_ in server.asked[count:]] == ["/eval.tgz", "/about_02.md5", "/about_02.txt"]
     assert seen(root) == WHOLE
+    count = len(server.asked)
+    (root / "jpg" / "100101.jpg").unlink()
+    fetch_set("holidays", root, mirrors=mirrors)
+    assert [path for path, *_ in server.asked[count:]] == ["/jpg2.tar.gz"]
+    assert seen(root) == WHOLE
+
+
+def test_fewer_files_than_are_listed_are_not_fetched_for_ever(server: Any, mirrors: Path, tmp_path: Path) -> None:
+    listed = OmegaConf.load(mirrors)
+    listed.holidays.files[0].there = listed.holidays.files[1].there = [{"jpg/*.jpg": 6}]
+    mirrors.write_text(OmegaConf.to_yaml(listed))
+    fetch_set("holidays", tmp_path / "root", mirrors=mirrors)
+    count = len(server.asked)
+    fetch_set("holidays", tmp_path / "root", mirrors=mirrors)
+    assert len(server.asked) == count
+
+
+def test_two_sets_of_one_archive_lie_in_one_root(server: Any, tmp_path: Path, tarred: Callable[..., bytes]) -> None:
+    url, mirrors = server.put("ox.tgz", tarred(PHOTOS)), tmp_path / "mirrors.yaml"
+    sets = {
+        name: {
+            "site": "the site",
+            "files": [{"name": "ox.tgz", "urls": [url], "unpack": folder, "there": [{f"{folder}/**/*.jpg": 5}]}],
+        }
+        for name, folder in (("oxford5k", "images"), ("roxford5k", "photographs/jpg"))
+    }
+    mirrors.write_text(OmegaConf.to_yaml(sets))
+    for name in (*sets, *sets):
+        fetch_set(name, tmp_path / "root", mirrors=mirrors)
+    assert seen(tmp_path / "root") == sorted(f"{f}/{name}" for f in ("images", "photographs/jpg") for name in PHOTOS)
+    assert len(server.asked) == 2
 
 
 def test_what_is_there_already_is_not_fetched(server: Any, mirrors: Path, tmp_path: Path) -> None:
@@ -157,7 +188,7 @@ def test_a_run_that_is_killed_goes_on(
             fetch_set("holidays", root, mirrors=mirrors)
     assert move is unpack._move
     assert (root / ".download" / "jpg1.tar.gz").exists()
-    assert (root / ".download" / "jpg1.tar.gz.done").exists() == (place == "noted")
+    assert (root / ".download" / NOTES[1]).exists() == (place == "noted")
     count = len(server.asked)
     fetch_set("holidays", root, mirrors=mirrors)
     assert seen(root) == WHOLE

@@ -50,13 +50,25 @@ def test_blocks_leave_nothing_out(monkeypatch: pytest.MonkeyPatch, same: bool) -
     for size in [(1, 1), (7, 5), (4, 16), (50, 50)]:
         monkeypatch.setattr(hamming, "ROWS", size[0])
         monkeypatch.setattr(hamming, "COLUMNS", size[1])
+        monkeypatch.setattr(hamming, "BAND", 3 * size[0])
         assert close_pairs(first, second, 12).tolist() == wanted
 
 
 def test_of_too_many_the_nearest_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hamming, "MOST", 20)
-    monkeypatch.setattr(hamming, "ROWS", 4)
+    monkeypatch.setattr(hamming, "BAND", 4)
     first = rows(40, 0, rows(4, 1))
     every = sorted(apart for *_, apart in slow_pairs(first, None, 40))
     assert len(every) > 60
     assert sorted(close_pairs(first, None, 40)[:, 2].tolist()) == every[:20]
+
+
+def test_how_long_it_takes_is_said_where_that_is_long(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(hamming, "BAND", 10)
+    close_pairs(rows(40, 0), rows(30, 1), 3)
+    assert capsys.readouterr().out == ""
+    monkeypatch.setattr(hamming, "LONG", 1199)
+    close_pairs(rows(40, 0), rows(30, 1), 3)
+    assert capsys.readouterr().out == "comparing 40 photographs with 30, which takes 0 more minutes or so\n"

@@ -9,7 +9,7 @@ from data.pictures import picture
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse
-from deepret.data.duplicates.pairs import prints
+from deepret.data.duplicates.prints import prints
 from deepret.errors import UserError
 
 
@@ -40,6 +40,19 @@ def test_leaks_are_between_train_and_what_is_scored(tmp_path: Path, within: bool
     inside |= {("train1.png", "distractor0.png"), ("train3.png", "distractor0.png")}
     assert others == (inside if within else set())
     assert [pair.leak for pair in pairs] == sorted((pair.leak for pair in pairs), reverse=True)
+
+
+def test_of_the_same_file_many_times_each_leak_counts(tmp_path: Path) -> None:
+    """One stands for the others of the same hash: it is one of train where there is any."""
+    of = [("gallery", 3), ("val", 2), ("train", 2), ("test", 2), ("train", 4), ("distractor", 2)]
+    rows = [(split, f"{split}{i}.png") for split, count in of for i in range(count)]
+    for _, name in rows:
+        picture(1).save(tmp_path / name)
+    n = len(rows)
+    names, splits = [name for _, name in rows], [split for split, _ in rows]
+    data = Catalogue(tmp_path, names, ["a"] * n, splits, [(9, 9)] * n, [[]] * n, [False] * n)
+    for within in (True, False):
+        assert counted(found(data, within)) == {"gallery": 3, "val": 2, "test": 2}
 
 
 def test_only_what_is_scored_counts(tmp_path: Path) -> None:

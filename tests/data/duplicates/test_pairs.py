@@ -10,7 +10,8 @@ from PIL import Image
 
 from deepret.data import check
 from deepret.data.duplicates import pairs
-from deepret.data.duplicates.pairs import Prints, near_duplicates, prints
+from deepret.data.duplicates.pairs import near_duplicates
+from deepret.data.duplicates.prints import Prints, prints
 
 
 @pytest.fixture
@@ -29,7 +30,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def names(found: Prints, pairs: list, other: Prints | None = None) -> set[tuple[str, str]]:
-    return {(found.paths[p.first].stem, (other or found).paths[p.second].stem) for p in pairs}
+    return {(found.path(p.first).stem, (other or found).path(p.second).stem) for p in pairs}
+
+
+def paths_of(found: Prints) -> list[Path]:
+    return [found.path(i) for i in range(len(found))]
+
+
+def told(found: Prints) -> list[object]:
+    return [paths_of(found), found.bits.tolist(), found.hashed.tolist(), found.wrong]
 
 
 def all_of(folder: Path, cache: Path | None = None) -> Prints:
@@ -40,17 +49,18 @@ def test_copies_are_found(folder: Path) -> None:
     found = all_of(folder)
     assert names(found, near_duplicates(found)) == {("2 again", "2"), ("3 again", "3")}
     assert found.flat == 2
-    assert [path.name for path, why in zip(found.paths, found.wrong, strict=True) if why] == ["broken.jpg"]
+    assert [found.path(i).name for i in found.wrong] == ["broken.jpg"]
 
 
 def test_two_sets_are_compared_either_way(folder: Path) -> None:
     found = all_of(folder)
-    again = found.subset([i for i, path in enumerate(found.paths) if "again" in path.stem])
-    rest = found.subset([i for i, path in enumerate(found.paths) if "again" not in path.stem])
+    again = found.subset([i for i, path in enumerate(paths_of(found)) if "again" in path.stem])
+    rest = found.subset([i for i, path in enumerate(paths_of(found)) if "again" not in path.stem])
     assert names(again, near_duplicates(again, rest), rest) == {("2 again", "2"), ("3 again", "3")}
     turned = {(two, one) for one, two in names(rest, near_duplicates(rest, again), again)}
     assert turned == {("2 again", "2"), ("3 again", "3")}
-    assert near_duplicates(again, Prints([], [], [])) == []
+    assert near_duplicates(again, again.subset([])) == []
+    assert near_duplicates(again.subset([])) == []
 
 
 def test_a_second_look_decodes_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +70,28 @@ def test_a_second_look_decodes_nothing(folder: Path, tmp_path: Path, monkeypatch
         raise AssertionError("decoded again")
 
     monkeypatch.setattr(check, "decode", never)
-    assert all_of(folder, tmp_path / "cache") == once
+    assert told(all_of(folder, tmp_path / "cache")) == told(once)
+
+
+def test_photographs_of_another_folder_are_decoded_once(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views stand under the catalogue's root by absolute paths; the folder of their own was looked at before."""
+    views, cache = tmp_path / "views", tmp_path / "cache"
+    for name in ("1.png", "deep/2.png"):
+        (views / name).parent.mkdir(parents=True, exist_ok=True)
+        picture(60).save(views / name)
+    paths = ["1.png", str(views / "1.png"), str(folder / "2.png"), str(views / "deep" / "2.png"), "3.png"]
+    without = prints(folder, paths, None)
+    assert [path.parent for path in paths_of(without)] == [folder, views, folder, views / "deep", folder]
+    check.look_at_all(folder, ["1.png", "2.png", "3.png"], cache)
+    check.look_at_all(views, ["1.png", "deep/2.png"], cache)
+
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(check, "decode", never)
+    assert told(prints(folder, paths, cache)) == told(without)
 
 
 def test_a_file_that_is_gone_is_no_copy(folder: Path) -> None:
@@ -73,3 +104,67 @@ def test_near_hashes_alone_are_not_enough(folder: Path, monkeypatch: pytest.Monk
     found = all_of(folder)
     monkeypatch.setattr(pairs, "DISTANCE", 255)
     assert names(found, near_duplicates(found)) == {("2 again", "2"), ("3 again", "3")}
+
+
+def test_pairs_are_kept_until_a_photograph_changes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    found = all_of(folder)
+    once = near_duplicates(found, None, cache)
+    assert len(once) == 2
+    compare = pairs.close_pairs
+
+    def never(*_: object) -> None:
+        raise AssertionError("compared again")
+
+    monkeypatch.setattr(pairs, "close_pairs", never)
+    assert near_duplicates(all_of(folder), None, cache) == once
+    for other in (found.subset(range(5)), found.subset(range(len(found))[::-1])):
+        with pytest.raises(AssertionError, match="compared again"):
+            near_duplicates(other, None, cache)
+    with pytest.raises(AssertionError, match="compared again"):
+        near_duplicates(found, found, cache)
+    with monkeypatch.context() as patch:
+        patch.setattr(pairs, "DISTANCE", 87)
+        with pytest.raises(AssertionError, match="compared again"):
+            near_duplicates(found, None, cache)
+    monkeypatch.setattr(pairs, "close_pairs", compare)
+    next(iter((cache / "copies").iterdir())).write_text("[[1]]")
+    assert near_duplicates(found, None, cache) == once
+
+
+def test_pairs_of_a_file_that_cannot_be_read_are_not_kept(folder: Path, tmp_path: Path) -> None:
+    found = all_of(folder)
+    content = (folder / "2.png").read_bytes()
+    (folder / "2.png").unlink()
+    assert len(near_duplicates(found, None, tmp_path / "cache")) == 1
+    (folder / "2.png").write_bytes(content)
+    assert len(near_duplicates(found, None, tmp_path / "cache")) == 2
+
+
+def test_a_picture_that_is_there_many_times_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its pairs would be more than are kept, and are nearer than those of a real copy."""
+    monkeypatch.setattr(pairs, "MOST", 60)
+    placeholder = picture(50)
+    for number in range(20):
+        for side in "ab":
+            placeholder.save(tmp_path / f"{side}{number}.png")
+    picture(2).save(tmp_path / "a real.png")
+    picture(2).resize((130, 100)).save(tmp_path / "b real.jpg", quality=70)
+    paths = sorted(path.name for path in tmp_path.iterdir())
+    first, second = (prints(tmp_path, [path for path in paths if path[0] == side], None) for side in "ab")
+    found = names(first, near_duplicates(first, second), second)
+    assert ("a real", "b real") in found
+    assert {one for one, _ in found} == {path.stem for path in paths_of(first)}
+    assert {two for _, two in found} == {path.stem for path in paths_of(second)}
+    assert len(found) == 20 + 20 - 1 + 1
+    together = prints(tmp_path, paths, None)
+    found = names(together, near_duplicates(together))
+    assert len(found) == 39 + 1
+    monkeypatch.setattr(pairs, "MOST", 30)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="more than 30 pairs of photographs have near hashes"):
+            near_duplicates(first, second, tmp_path / "cache")
+    with pytest.warns(UserWarning, match="more than 30 pairs of photographs have near hashes"):
+        near_duplicates(together)

@@ -1,0 +1,44 @@
+"""Pairs that were found once, kept, so that the same photographs are not compared again."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from deepret.errors import UserError
+from deepret.files import write_whole
+
+FORMAT = 1
+"""Of the file, and of how pairs are confirmed; another one is not read."""
+Row = tuple[int, int, int, float]
+"""Of the first photographs and of the second, bits between their hashes, and how alike they are, 0…1."""
+
+
+def kept_in(cache: Path, rules: str, *hashes: bytes) -> Path:
+    """The file of the pairs of some photographs.
+
+    Args:
+        cache: a folder.
+        rules: what decides on a pair.
+        hashes: those of each side, in its order.
+    """
+    digest = sha256(f"{FORMAT} {rules} {[len(side) for side in hashes]}".encode())
+    for side in hashes:
+        digest.update(side)
+    return cache / "copies" / f"{digest.hexdigest()[:32]}.json"
+
+
+def read_pairs(path: Path) -> list[Row] | None:
+    """The pairs; None where they are not kept."""
+    try:
+        return [(int(i), int(j), int(bits), float(alike)) for i, j, bits, alike in json.loads(path.read_text("utf-8"))]
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def write_pairs(path: Path, pairs: list[Row]) -> None:
+    """Keeps them; where that fails, they are looked for again."""
+    with contextlib.suppress(UserError):
+        write_whole(path, json.dumps(pairs).encode())
