@@ -14,7 +14,6 @@ from deepret.benchmarks.truth import Setting
 class GLDv2(Benchmark):
     """Photographs in folders by the first characters of their ids; private and public queries."""
 
-    shared: ClassVar[bool] = True
     settings: ClassVar[Mapping[str, Setting]] = {usage: Setting((usage,)) for usage in USAGES}
     ranked: ClassVar[str]
     """The folder of what is ranked, beside that of the queries."""

@@ -104,7 +104,7 @@ class GLDv2Recognition(GLDv2):
         labels = read_train(self.root, self.clean)
         truth = self._truth(shown, labels)
         source = self.compared(describe, truth)
-        database = [name for name in source.database(truth) if name in labels]
+        database = source.database(truth)
         place = {name: position for position, name in enumerate(database)}
         asked = [i for i, question in enumerate(truth.questions) if source.has(question)]
         showing = [row for row, i in enumerate(asked) if shown[i].answers]

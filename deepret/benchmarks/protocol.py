@@ -31,8 +31,9 @@ Lists = Mapping[str, Sequence[Tensor]]
 class Benchmark(ABC):
     """Asks a benchmark's queries and says what the answers are worth.
 
-    A query is left out where it is not there itself, or none of its positives is. Equal scores rank by position: the
-    official order of the database, then the names of what was added.
+    A query is left out where it is not there itself, or none of its positives is. Where the ground truth lists the
+    database, nothing else in the folder or in a file of codes is ranked. Equal scores rank by position: the official
+    order of the database, then the names of what was added.
 
     Args:
         root: the folder of the published files.
@@ -57,8 +58,6 @@ class Benchmark(ABC):
     """How many queries are published; None where every photograph is one."""
     recalls: ClassVar[Sequence[int]] = (1, 5, 10)
     """The k of recall@k, beside the official figures."""
-    shared: ClassVar[bool] = False
-    """Whether the folder has photographs for training too, which are not ranked."""
     enlarged: ClassVar[tuple[str, int]] = ("", 0)
     """The name with all published distractors, and how many there are."""
 
@@ -184,14 +183,15 @@ class Benchmark(ABC):
         """
         if self.descriptors is not None:
             return Descriptors(self.descriptors, self.queries, self.distractors, self.index)
-        return Photographs(self.files(truth), describe, self.index)
+        more = [] if self.distractors is None else photographs_of(self.distractors)
+        return Photographs(self.files(truth), describe, self.index, more)
 
     def read_rankings(self, path: Path) -> Rankings:
         """Rankings in a text file."""
         return read_rankings(path)
 
     def files(self, truth: Truth) -> dict[str, Path]:
-        """The photographs by name: those of the benchmark, and the distractors.
+        """The benchmark's photographs by name: what the ground truth lists, where it lists the database, else all.
 
         Raises:
             UserError: there is no such folder, or two photographs have one name.
@@ -203,13 +203,12 @@ class Benchmark(ABC):
         found: dict[str, Path] = {}
         for path in images_below(folder):
             name = self.name_of(path, folder)
-            if self.shared and name not in named:
+            if truth.database and name not in named:
                 continue
             if name in found:
                 raise UserError(f"benchmark.root={self.root}: two photographs have one name, {found[name]} and {path}.")
             found[name] = path
-        more = [] if self.distractors is None else photographs_of(self.distractors)
-        return {**found, **{f"distractor {path}": path for path in more}}
+        return found
 
     def name_of(self, path: Path, folder: Path) -> str:
         """What the ground truth calls a photograph: its path below the folder, without the ending."""

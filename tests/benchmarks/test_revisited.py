@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.walks import average_precision, precision_at
+from PIL import Image
 
 from deepret.benchmarks.ground_truth.pickled import read_revisited
 from deepret.benchmarks.oxford5k import Oxford5k
@@ -161,6 +162,29 @@ def test_partial_copies_say_what_is_there(tmp_path: Path) -> None:
     assert found.benchmark == "roxford5k+1m (partial: 7 of 1,001,004, 1 of 2 queries)"
     assert found.counts["database"] == 7
     assert math.isfinite(found.metrics["mAP"])
+
+
+@pytest.mark.usefixtures("complete")
+def test_what_the_ground_truth_does_not_list_is_not_ranked(tmp_path: Path) -> None:
+    """Such as the 20 broken files that the archives of Paris have beyond RParis6k's list."""
+    root = miniature(tmp_path, [ENTRY, ENTRY])
+    names, table = ["a", "b", "c", "q0", "q1"], np.eye(5, dtype=np.float32)
+    for folder, name in (*(("jpg", name) for name in names), ("more", "x")):
+        (root / folder).mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16)).save(root / folder / f"{name}.jpg")
+    (root / "jpg" / "broken.jpg").write_bytes(b"broken")
+
+    def describe(photos: Sequence[Photo]) -> torch.Tensor:
+        return torch.from_numpy(table[[[*names, "x"].index(photo.path.stem) % 5 for photo in photos]])
+
+    found = ROxford5k(str(root)).evaluate(describe)
+    assert found.benchmark == "roxford5k"
+    assert [photo.path.stem for photo in found.database] == ["a", "b", "c"]
+    more = ROxford5k(str(root), distractors=str(root / "more")).evaluate(describe)
+    assert more.benchmark == "roxford5k+1m (partial: 4 of 1,001,004)"
+    assert [photo.path.stem for photo in more.database] == ["a", "b", "c", "x"]
+    codes = write_codes(root / "codes.npy", [*names, "broken"], np.eye(6)[:, :5] + 1)
+    assert ROxford5k(str(root), descriptors=codes).evaluate(undescribed).counts["database"] == 3
 
 
 def test_reads_the_official_revisited_ground_truth(ground_truth: Path) -> None:

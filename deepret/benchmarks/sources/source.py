@@ -29,7 +29,7 @@ class Source(ABC):
 
     @abstractmethod
     def database(self, truth: Truth) -> list[str]:
-        """The names of what is ranked: the official photographs that are there, in their order, then all others."""
+        """The names of what is ranked: the official photographs that are there, in their order, then what was added."""
 
     @abstractmethod
     def has(self, question: Question) -> bool:
@@ -51,16 +51,17 @@ class Source(ABC):
 
 
 def ranked(truth: Truth, there: Iterable[str]) -> list[str]:
-    """The official names that are there, in their order, then the others, but for those that only queries go by.
+    """The official names that are there, in their order; where there is no official list all but those of queries.
 
     Args:
-        truth: the ground truth; where it has no official list, all names are others.
-        there: names of all that can be ranked, in the order in which what is not official is.
+        truth: the ground truth.
+        there: names of all that can be ranked, in the order in which they are where none is official.
     """
-    known, official, images = dict.fromkeys(there), set(truth.database), {q.image for q in truth.questions}
-    asked = {question.name for question in truth.questions}
-    only_asked = (asked | images) - official if official else asked - images - truth.named()
-    return [n for n in truth.database if n in known] + [n for n in known if n not in official and n not in only_asked]
+    known = dict.fromkeys(there)
+    if truth.database:
+        return [name for name in truth.database if name in known]
+    only_asked = {q.name for q in truth.questions} - {q.image for q in truth.questions} - truth.named()
+    return [name for name in known if name not in only_asked]
 
 
 class Compared(Source):
