@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from deepret.benchmarks.metrics import Ranks
-from deepret.search.exact import order_keys, split_keys
+from deepret.search.exact import inner_products, order_keys, split_keys
 
 ABSENT = -1
 """The rank of an image that a ranking does not hold, and what fills lists that are too short."""
@@ -129,7 +129,7 @@ def stand(
         best = torch.empty(len(asked), 0, dtype=torch.int64)
         kept: list[Tensor] = []
         for start, codes in blocks:
-            keys = order_keys(asked @ codes.T, start)
+            keys = order_keys(inner_products(asked, codes), start)
             inside = (wanted >= start) & (wanted < start + keys.shape[1])
             own = torch.where(inside, keys.gather(1, (wanted - start).clamp(0, keys.shape[1] - 1)), own)
             best = torch.cat([best, keys.topk(min(width, keys.shape[1])).values], dim=1)
@@ -140,7 +140,7 @@ def stand(
         own = own.gather(1, order)
         reached = torch.zeros(len(asked), own.shape[1] + 1, dtype=torch.int64)
         for start, codes in blocks if own.shape[1] else ():
-            keys = kept[0] if kept else order_keys(asked @ codes.T, start)
+            keys = kept[0] if kept else order_keys(inner_products(asked, codes), start)
             places = torch.searchsorted(own, keys, right=True)  # how many of its query's own a key reaches
             reached.scatter_add_(1, places, torch.ones(1, 1, dtype=torch.int64).expand_as(places))
         above = reached.flip(1).cumsum(1).flip(1)[:, 1:] - 1  # at i: keys that reach more than i, but for itself

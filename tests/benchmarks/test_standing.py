@@ -83,6 +83,18 @@ def test_ties_go_by_position_in_the_database() -> None:
         assert lists.tolist() == [[0, 1, 2, 3]]
 
 
+@pytest.mark.parametrize("count", [7, 1001, 4993])
+@pytest.mark.parametrize("block", [2**16, 1000, 77])
+def test_equal_codes_rank_by_position_in_any_block_of_any_table(count: int, block: int) -> None:
+    """Where a plain product rounds some of their scores otherwise."""
+    generator = torch.Generator().manual_seed(0)
+    code, queries = torch.randn(1, 512, generator=generator), torch.randn(5, 512, generator=generator)
+    wanted = torch.tensor([0, count - 1, count, count + 100])
+    standing = stand(queries, [code.repeat(count, 1), code.repeat(101, 1)], [wanted] * 5, k=10, block=block)
+    assert standing.rank.tolist() == wanted.tolist() * 5
+    assert standing.lists[:, :10].tolist() == [list(range(10))] * 5
+
+
 def test_real_codes_in_many_blocks_equal_one_block() -> None:
     generator = torch.Generator().manual_seed(3)
     database = torch.nn.functional.normalize(torch.randn(500, 16, generator=generator))
