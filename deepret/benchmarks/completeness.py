@@ -9,12 +9,27 @@ from deepret.benchmarks.truth import Question, Truth
 
 
 @dataclass(frozen=True)
+class Published:
+    """How much is published.
+
+    Args:
+        count: how many photographs are ranked, without distractors.
+        distractors: how many more in the benchmark with distractors, where that is the one.
+        asked: how many queries there are.
+    """
+
+    count: int
+    distractors: int
+    asked: int
+
+
+@dataclass(frozen=True)
 class Completeness:
     """What there is of a benchmark.
 
     Args:
         name: the benchmark's, with its distractors where they were ranked.
-        there: how many of the published photographs were ranked.
+        there: how many of the published photographs were ranked, distractors among them.
         count: how many are published.
         more: how many more were ranked than are published.
         asked: how many queries are published.
@@ -42,26 +57,27 @@ class Completeness:
 
 def completeness(
     name: str,
-    published: tuple[int, int],
+    published: Published,
     truth: Truth,
     positives: Collection[str],
     junk: Collection[str],
     there: Collection[str],
     has: Callable[[Question], bool],
     ranked: int,
+    added: int = 0,
 ) -> Completeness:
-    """Compares what was ranked with what is published.
+    """Compares what was ranked with what is published, the benchmark's own photographs and distractors each by itself.
 
     Args:
         name: the benchmark's.
-        published: how many photographs are published to be ranked, and how many queries; a ground truth that names more
-            is believed.
+        published: how much is published; a ground truth that names more is believed.
         truth: its ground truth.
         positives: the photographs that are right for any query.
         junk: those that are left out of any query's ranking.
         there: the names of what was ranked.
         has: whether a query could be asked.
-        ranked: how many photographs were ranked, with those that have no name.
+        ranked: how many photographs were ranked, with those that have no name, but for distractors.
+        added: how many distractors were ranked.
     """
     official = set(truth.database)
     lost = [question for question in truth.questions if not has(question)]
@@ -69,20 +85,21 @@ def completeness(
     right = {name for name in positives if name not in there}
     out = {name for name in junk if name not in there} - right - queries
     named = right | out | queries
-    count, asked = max(published[0], len(official)), max(published[1], len(truth.questions))
+    count, asked = max(published.count, len(official)), max(published.asked, len(truth.questions))
     found = min(ranked, count - len(named | {name for name in official if name not in there}))
+    beside = min(added, published.distractors)
     unknown = asked - len(truth.questions)
     return Completeness(
         name=name,
-        there=found,
-        count=count,
-        more=ranked - count,
+        there=found + beside,
+        count=count + published.distractors,
+        more=max(0, ranked - count) + added - beside,
         asked=asked,
         unasked=unknown + sum(question.image not in queries for question in lost),
         missing={
             "queries": unknown + len(lost),
             "positives": len(right),
             "junk": len(out),
-            "distractors": count - found - len(named),
+            "distractors": count - found - len(named) + published.distractors - beside,
         },
     )

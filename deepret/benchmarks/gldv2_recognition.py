@@ -9,7 +9,7 @@ from typing import ClassVar
 import torch
 from pydantic import PositiveInt
 
-from deepret.benchmarks.completeness import Completeness, completeness
+from deepret.benchmarks.completeness import Completeness, Published, completeness
 from deepret.benchmarks.gldv2 import GLDv2
 from deepret.benchmarks.ground_truth.landmarks import USAGES, Shown, landmark_of, read_solution, read_train
 from deepret.benchmarks.metrics import global_average_precision
@@ -91,15 +91,16 @@ class GLDv2Recognition(GLDv2):
         """
         self.prepare()
         shown, ignored = self._solution()
-        published = (self.count if self.clean else self.unclean, max(0, (self.asked or 0) - len(ignored)))
+        photographs = self.count if self.clean else self.unclean
+        published = Published(photographs, 0, max(0, (self.asked or 0) - len(ignored)))
         if self.ranking is None:
             return self._searched(describe, shown, published)
         found = read_predictions(self.ranking, {*(one.name for one in shown), *ignored})
         truth = Truth((), [_question(one, ()) for one in shown])
-        complete = completeness(self.name, published, truth, (), (), (), lambda _: True, published[0])
+        complete = completeness(self.name, published, truth, (), (), (), lambda _: True, photographs)
         return self._result(complete, shown, found, 0)
 
-    def _searched(self, describe: Describe, shown: Sequence[Shown], published: tuple[int, int]) -> Result:
+    def _searched(self, describe: Describe, shown: Sequence[Shown], published: Published) -> Result:
         """Predicts by the nearest photographs."""
         labels = read_train(self.root, self.clean)
         truth = self._truth(shown, labels)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from deepret.benchmarks.completeness import Completeness, completeness
+from deepret.benchmarks.completeness import Completeness, Published, completeness
 from deepret.benchmarks.distractors import names_of, photographs_of
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
 from deepret.benchmarks.result import LISTED, Describe, Result
@@ -231,8 +231,8 @@ class Benchmark(ABC):
         name, more = self.name, 0
         if self.distractors is not None:
             name, more = self.enlarged[0] or name, self.enlarged[1]
-        published = (self.count + more, self.asked or self.count)
-        return completeness(name, published, truth, right, out, place, source.has, ranked)
+        published = Published(self.count, more, self.asked or self.count)
+        return completeness(name, published, truth, right, out, place, source.has, ranked - source.added, source.added)
 
 
 def _path(text: str | None) -> Path | None:

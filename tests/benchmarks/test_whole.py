@@ -233,6 +233,11 @@ def test_with_all_distractors_the_name_is_another_one(
     assert values["benchmark"] == f"{title} (partial: {copy.size + more - 1:,} of {copy.size + more:,})"
     assert values["counts"]["missing_distractors"] == 1
     assert "\npublished\n" not in out
+    lost = copy.lost["distractor"][0]
+    values, out = scored(kind, tmp_path, [n for n in copy.names if n != lost], capsys, more + 1)
+    assert values["benchmark"] == f"{title} (partial: {copy.size + more - 1:,} of {copy.size + more:,})"
+    assert values["counts"]["missing_distractors"] == 1  # one more of the others makes up for nothing
+    assert "\npublished\n" not in out
 
 
 def test_ground_truth_that_asks_less_than_published_is_partial(

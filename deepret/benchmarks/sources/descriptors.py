@@ -43,6 +43,7 @@ class Descriptors(Compared):
         self.names, self.table = read_descriptors(path)
         self.asked, self.queries = (self.names, self.table) if queries is None else read_descriptors(queries)
         self.more = None if more is None else read_codes(more)
+        self.added = 0 if self.more is None else len(self.more)
         for other, codes in ((queries, self.queries), (more, self.more)):
             if codes is not None and codes.shape[1] != self.table.shape[1]:
                 raise UserError(

@@ -34,6 +34,7 @@ class Photographs(Compared):
     ) -> None:
         super().__init__(index)
         self.distractors = {f"distractor {path}": path for path in distractors}
+        self.added = len(self.distractors)
         self.files = {**files, **self.distractors}
         self.describe = describe
 

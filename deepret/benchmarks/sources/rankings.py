@@ -30,6 +30,7 @@ class Rankings(Source):
         self.lists = lists
         self.file = self.path = path
         self.distractors = distractors
+        self.added = len(distractors)
         self.count = count
 
     def among(self, truth: Truth, count: int, distractors: Sequence[str]) -> Rankings:

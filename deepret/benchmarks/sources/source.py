@@ -26,6 +26,8 @@ class Source(ABC):
 
     file: Path | None = None
     """Where the names of the queries are from, for messages; none where that is the ground truth."""
+    added: int = 0
+    """How many distractors are ranked beside the benchmark's own photographs."""
 
     @abstractmethod
     def database(self, truth: Truth) -> list[str]:
