@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from deepret.benchmarks.truth import Question, Truth
@@ -16,11 +16,13 @@ class Published:
         count: how many photographs are ranked, without distractors.
         distractors: how many more in the benchmark with distractors, where that is the one.
         asked: how many queries there are.
+        usable: of each setting the kinds of positives, and how many queries have one.
     """
 
     count: int
     distractors: int
     asked: int
+    usable: Sequence[tuple[Sequence[str], int]] = ()
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Completeness:
         count: how many are published.
         more: how many more were ranked than are published.
         asked: how many queries are published.
-        unasked: how many of those could not be asked, but for those that are photographs to be ranked themselves.
+        unasked: how many of those could not be asked, but for those that are photographs to be ranked themselves; of
+            queries to which the ground truth has no answer, those beyond the published ones, in the setting that has
+            the most.
         missing: how many published photographs are not there: ``queries``, and of those that are ranked ``positives``
             of any query, ``junk``, which are neither, and ``distractors``, which are nothing to any query.
     """
@@ -89,13 +93,19 @@ def completeness(
     found = min(ranked, count - len(named | {name for name in official if name not in there}))
     beside = min(added, published.distractors)
     unknown = asked - len(truth.questions)
+    gone = {question.name for question in lost if question.image not in queries}
+    there_to_ask = [question for question in truth.questions if question.name not in gone]
+    short = [
+        number - sum(any(question.lists[kind] for kind in kinds) for question in there_to_ask)
+        for kinds, number in published.usable
+    ]
     return Completeness(
         name=name,
         there=found + beside,
         count=count + published.distractors,
         more=max(0, ranked - count) + added - beside,
         asked=asked,
-        unasked=unknown + sum(question.image not in queries for question in lost),
+        unasked=max(unknown + len(truth.questions) - len(there_to_ask), *short, 0),
         missing={
             "queries": unknown + len(lost),
             "positives": len(right),

@@ -56,6 +56,8 @@ class Benchmark(ABC):
     """How many photographs are published to be ranked."""
     asked: ClassVar[int | None] = None
     """How many queries are published; None where every photograph is one."""
+    without: ClassVar[Mapping[str, int]] = {}
+    """How many of the published queries have no positive, by setting; none where it is not there."""
     recalls: ClassVar[Sequence[int]] = (1, 5, 10)
     """The k of recall@k, beside the official figures."""
     enlarged: ClassVar[tuple[str, int]] = ("", 0)
@@ -218,6 +220,10 @@ class Benchmark(ABC):
         """What is to be put into a folder below the root, to end a message."""
         return ": put the published photographs there."
 
+    def usable(self, asked: int) -> list[tuple[Sequence[str], int]]:
+        """Of each setting the kinds of its positives, and how many of the published queries have one."""
+        return [(s.positives, asked - self.without.get(name, 0)) for name, s in self.settings.items()]
+
     def _kinds(self, which: str) -> list[str]:
         """The kinds that are positives, or ignored, in any setting."""
         return list(dict.fromkeys(kind for s in self.settings.values() for kind in getattr(s, which)))
@@ -231,7 +237,8 @@ class Benchmark(ABC):
         name, more = self.name, 0
         if self.distractors is not None:
             name, more = self.enlarged[0] or name, self.enlarged[1]
-        published = Published(self.count, more, self.asked or self.count)
+        asked = self.asked or self.count
+        published = Published(self.count, more, asked, self.usable(asked))
         return completeness(name, published, truth, right, out, place, source.has, ranked - source.added, source.added)
 
 

@@ -73,7 +73,10 @@ def test_easy_medium_and_hard_equal_a_walk_of_the_official_ground_truth(
 
 
 @pytest.mark.usefixtures("complete")
-def test_a_query_without_a_positive_of_a_kind_is_left_out_of_its_mean(tmp_path: Path) -> None:
+def test_a_query_without_a_positive_of_a_kind_is_left_out_of_its_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ROxford5k, "without", {"easy": 1, "hard": 1})
     root = miniature(tmp_path, [{"easy": [0], "hard": [], "junk": []}, {"easy": [], "hard": [1], "junk": [0]}])
     codes = write_codes(
         tmp_path / "codes.npy", ["a", "b", "c", "q0", "q1"], np.array([[3, 1], [2, 2], [1, 3], [1, 0], [0, 1.0]])

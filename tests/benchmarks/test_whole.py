@@ -252,6 +252,41 @@ def test_ground_truth_that_asks_less_than_published_is_partial(
     assert "\npublished\n" not in out
 
 
+@pytest.mark.parametrize("kind", [ROxford5k, RParis6k])
+def test_ground_truth_without_answers_is_partial(
+    tmp_path: Path, ground_truth: Path, capsys: pytest.CaptureFixture[str], kind: type[Benchmark]
+) -> None:
+    """Of the official one: queries that have no answer any more, in all settings or in one, are none."""
+    official: dict[str, Any] = pickle.loads((ground_truth / f"gnd_{kind.name}.pkl").read_bytes())
+    names = [*official["imlist"], *official["qimlist"]]
+    for emptied, kinds, asked in (((), (), 70), (range(10, 70), ("easy", "hard", "junk"), 10), ([3], ("hard",), 69)):
+        for i in emptied:
+            official["gnd"][i] |= {group: [] for group in kinds}
+        (tmp_path / f"gnd_{kind.name}.pkl").write_bytes(pickle.dumps(official))
+        official = pickle.loads((ground_truth / f"gnd_{kind.name}.pkl").read_bytes())
+        values, out = scored(kind, tmp_path, names, capsys)
+        size = f"{kind.count:,}"
+        partial = f"{kind.name} (partial: {size} of {size}, {asked} of 70 queries)"
+        assert values["benchmark"] == (kind.name if asked == 70 else partial)
+        assert ("\npublished\n" in out) == (asked == 70)
+
+
+def test_a_solution_that_ignores_its_queries_is_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GLDv2Recognition, "asked", 9)
+    monkeypatch.setattr(GLDv2Recognition, "showing", 3)
+    (tmp_path / "mine.csv").write_text("id,landmarks\nq0,7 0.5\n")
+    for rows, title in (
+        (["7,Private"] * 3 + [",Public"] * 2 + [",Ignored"] * 4, ""),
+        (["7,Private"] * 2 + [",Ignored"] * 7, " (partial: 1,580,470 of 1,580,470, 2 of 9 queries)"),
+        (["7,Private"] * 2 + [",Public"] * 7, " (partial: 1,580,470 of 1,580,470, 8 of 9 queries)"),
+        (["7,Private"] * 3 + [",Public"] * 2, " (partial: 1,580,470 of 1,580,470, 5 of 9 queries)"),
+    ):
+        lines = ["id,landmarks,Usage", *(f"q{i},{row}" for i, row in enumerate(rows))]
+        (tmp_path / "recognition_solution_v2.1.csv").write_text("\n".join(lines))
+        made = GLDv2Recognition(str(tmp_path), ranking=str(tmp_path / "mine.csv"))
+        assert made.evaluate(undescribed).benchmark == f"gldv2_recognition{title}"
+
+
 def test_a_whole_submission_has_the_plain_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     queries = [f"q{i:015x}" for i in range(117_577)]
     for name, said in (("recognition_solution_v2.1.csv", ",Private"), ("mine.csv", " 0.5")):
