@@ -38,6 +38,7 @@ class Completeness:
         unasked: how many of those could not be asked, but for those that are photographs to be ranked themselves; of
             queries to which the ground truth has no answer, those beyond the published ones, in the setting that has
             the most.
+        whole: whether queries that are boxes were asked as whole photographs.
         missing: how many published photographs are not there: ``queries``, and of those that are ranked ``positives``
             of any query, ``junk``, which are neither, and ``distractors``, which are nothing to any query.
     """
@@ -48,15 +49,19 @@ class Completeness:
     more: int
     asked: int
     unasked: int
+    whole: bool
     missing: dict[str, int]
 
     @property
     def title(self) -> str:
         """The name, with what sets this copy apart from the published one."""
         left = f", {self.asked - self.unasked:,} of {self.asked:,} queries" if self.unasked else ""
+        notes = ["whole queries"] if self.whole else []
         if self.there < self.count or left:
-            return f"{self.name} (partial: {self.there:,} of {self.count:,}{left})"
-        return f"{self.name} (and {self.more:,} more)" if self.more > 0 else self.name
+            notes.insert(0, f"partial: {self.there:,} of {self.count:,}{left}")
+        elif self.more > 0:
+            notes.insert(0, f"and {self.more:,} more")
+        return f"{self.name} ({'; '.join(notes)})" if notes else self.name
 
 
 def completeness(
@@ -69,6 +74,7 @@ def completeness(
     has: Callable[[Question], bool],
     ranked: int,
     added: int = 0,
+    whole: bool = False,
 ) -> Completeness:
     """Compares what was ranked with what is published, the benchmark's own photographs and distractors each by itself.
 
@@ -82,6 +88,7 @@ def completeness(
         has: whether a query could be asked.
         ranked: how many photographs were ranked, with those that have no name, but for distractors.
         added: how many distractors were ranked.
+        whole: whether queries that are boxes were asked as whole photographs.
     """
     official = set(truth.database)
     lost = [question for question in truth.questions if not has(question)]
@@ -106,6 +113,7 @@ def completeness(
         more=max(0, ranked - count) + added - beside,
         asked=asked,
         unasked=max(unknown + len(truth.questions) - len(there_to_ask), *short, 0),
+        whole=whole,
         missing={
             "queries": unknown + len(lost),
             "positives": len(right),

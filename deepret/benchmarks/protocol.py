@@ -239,7 +239,18 @@ class Benchmark(ABC):
             name, more = self.enlarged[0] or name, self.enlarged[1]
         asked = self.asked or self.count
         published = Published(self.count, more, asked, self.usable(asked))
-        return completeness(name, published, truth, right, out, place, source.has, ranked - source.added, source.added)
+        return completeness(
+            name,
+            published,
+            truth,
+            right,
+            out,
+            place,
+            source.has,
+            ranked=ranked - source.added,
+            added=source.added,
+            whole=any(source.whole(question, place) for question in truth.questions if source.has(question)),
+        )
 
 
 def _path(text: str | None) -> Path | None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from benchmarks.test_classes import cars, cub, sop
 
+from deepret.benchmarks.buildings import Buildings
 from deepret.benchmarks.cars196 import Cars196
 from deepret.benchmarks.cub200 import CUB200
 from deepret.benchmarks.gldv2_recognition import GLDv2Recognition
@@ -160,13 +161,23 @@ def uncompared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scored(
-    kind: type[Benchmark], root: Path, names: Sequence[str], capsys: pytest.CaptureFixture[str], more: int = 0
+    kind: type[Benchmark],
+    root: Path,
+    names: Sequence[str],
+    capsys: pytest.CaptureFixture[str],
+    more: int = 0,
+    cut: bool = True,
 ) -> tuple[dict[str, Any], str]:
     """The JSON and all that is printed."""
     codes = np.random.default_rng(0).normal(size=(len(names) + more, 2)).astype(np.float32)
     np.save(root / "codes.npy", codes[: len(names)])
     (root / "codes.txt").write_text("\n".join(names))
     words = {"descriptors": str(root / "codes.npy")}
+    if cut and issubclass(kind, Buildings):  # whose queries are cut from photographs of the database
+        asked = [question.name for question in kind(str(root)).truth().questions if question.image in names]
+        np.save(root / "queries.npy", codes[: len(asked)])
+        (root / "queries.txt").write_text("\n".join(asked))
+        words["queries"] = str(root / "queries.npy")
     if more:
         np.save(root / "more.npy", codes[len(names) :])
         words["distractors"] = str(root / "more.npy")
@@ -249,6 +260,23 @@ def test_ground_truth_that_asks_less_than_published_is_partial(
     values, out = scored(Oxford5k, tmp_path, copy.names, capsys)
     assert values["benchmark"] == "oxford5k (partial: 5,063 of 5,063, 54 of 55 queries)"
     assert values["counts"]["missing_queries"] == 1
+    assert "\npublished\n" not in out
+
+
+def test_queries_with_no_code_of_their_box_are_said_to_be_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, make in (("text", "oxford5k"), ("pickled", "oxford5k in a pickle"), ("own", "roxford5k")):
+        root = tmp_path / folder
+        root.mkdir()
+        kind, write = COPIES[make]
+        names = write(root).names
+        values, out = scored(kind, root, names, capsys, cut=False)
+        whole = kind is Oxford5k
+        assert values["benchmark"] == ("oxford5k (whole queries)" if whole else kind.name)
+        assert ("\npublished\n" in out) != whole
+    values, out = scored(Oxford5k, tmp_path / "text", [f"photo_{i:06d}" for i in range(1, 5063)], capsys, cut=False)
+    assert values["benchmark"] == "oxford5k (partial: 5,062 of 5,063; whole queries)"
     assert "\npublished\n" not in out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +57,11 @@ class Descriptors(Compared):
     def has(self, question: Question) -> bool:
         """Whether it has a code, under its own name or its photograph's."""
         return question.name in self.asked or question.image in self.asked
+
+    def whole(self, question: Question, database: Container[str]) -> bool:
+        """Whether it has a box, and the code that its photograph has in the database."""
+        name = question.name if question.name in self.asked else question.image
+        return question.box is not None and self.asked is self.names and name in database
 
     def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """As they are; those of the database stay in their file where it has them in the official order alone."""

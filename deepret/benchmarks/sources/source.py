@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -36,6 +36,10 @@ class Source(ABC):
     @abstractmethod
     def has(self, question: Question) -> bool:
         """Whether a query is there."""
+
+    def whole(self, question: Question, database: Container[str]) -> bool:
+        """Whether a query with a box is asked as the whole photograph that it is cut from."""
+        return False
 
     @abstractmethod
     def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
