@@ -19,6 +19,7 @@ from deepret.benchmarks.sources.descriptors import Descriptors
 from deepret.benchmarks.sources.photographs import Photographs
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
 from deepret.benchmarks.sources.source import Compared, Source
+from deepret.benchmarks.standing import most
 from deepret.benchmarks.truth import Setting, Truth, plain
 from deepret.data.download.official import fetch_set
 from deepret.data.folder import images_below
@@ -117,7 +118,8 @@ class Benchmark(ABC):
             raise self.none_usable(truth, source, len(database))
         asked = [truth.questions[i] for i in usable]
         columns = {kind: [lists[i][kind] for i in usable] for kind in asked[0].lists}
-        standing = source.stand(asked, database, [torch.cat([*row]) for row in zip(*columns.values(), strict=True)])
+        matter = [torch.cat([*row]) for row in zip(*columns.values(), strict=True)]
+        standing = source.stand(asked, database, matter, most(_joined(columns, self._kinds("ignored"))))
         figures: dict[str, Tensor] = {}
         for name, setting in self.settings.items():
             ranks = standing.ranks(_joined(columns, setting.positives), _joined(columns, setting.ignored))

@@ -19,6 +19,8 @@ from deepret.benchmarks.oxford5k import Oxford5k
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.roxford5k import ROxford5k
 from deepret.benchmarks.rparis6k import RParis6k
+from deepret.benchmarks.sources import source
+from deepret.benchmarks.standing import Standing, stand
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 
@@ -188,6 +190,23 @@ def test_what_the_ground_truth_does_not_list_is_not_ranked(tmp_path: Path) -> No
     assert [photo.path.stem for photo in more.database] == ["a", "b", "c", "x"]
     codes = write_codes(root / "codes.npy", [*names, "broken"], np.eye(6)[:, :5] + 1)
     assert ROxford5k(str(root), descriptors=codes).evaluate(undescribed).counts["database"] == 3
+
+
+@pytest.mark.usefixtures("complete")
+def test_lists_are_as_long_as_all_settings_together_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They leave room for all that any setting takes out: here a and b as easy and hard, c as junk, of one query."""
+    asked = []
+
+    def standing(*args: Any, **how: Any) -> Standing:
+        asked.append(args[3])
+        return stand(*args, **how)
+
+    monkeypatch.setattr(source, "stand", standing)
+    root = miniature(tmp_path, [{"easy": [0], "hard": [1], "junk": [2]}, {"easy": [0], "hard": [1], "junk": []}])
+    codes = write_codes(tmp_path / "codes.npy", ["a", "b", "c", "q0", "q1"], np.eye(5) + 1)
+    found = ROxford5k(str(root), descriptors=codes).evaluate(undescribed)
+    assert asked == [3]
+    assert sorted(found.ranking[0].tolist()) == [-1, 0, 1]
 
 
 def test_reads_the_official_revisited_ground_truth(ground_truth: Path) -> None:

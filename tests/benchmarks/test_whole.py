@@ -153,7 +153,7 @@ def undescribed(photos: Sequence[Photo]) -> torch.Tensor:
 def uncompared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets every search find everything first."""
 
-    def stand(queries: Any, tables: Any, matter: Any, **how: Any) -> Standing:
+    def stand(queries: Any, tables: Any, matter: Any, ignored: int, **how: Any) -> Standing:
         ranks = torch.cat([torch.arange(len(m)) for m in matter])
         return Standing.of(sum(map(len, tables)), matter, ranks, torch.zeros(len(queries), 1, dtype=torch.int64))
 

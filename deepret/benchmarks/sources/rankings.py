@@ -68,7 +68,9 @@ class Rankings(Source):
         """Whether its ranking is there, under its own name or its photograph's."""
         return question.name in self.lists or question.image in self.lists
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+    def stand(
+        self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor], ignored: int = 0
+    ) -> Standing:
         """Looks up where images stand.
 
         Raises:

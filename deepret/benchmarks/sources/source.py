@@ -42,13 +42,16 @@ class Source(ABC):
         return False
 
     @abstractmethod
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+    def stand(
+        self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor], ignored: int = 0
+    ) -> Standing:
         """Ranks the database.
 
         Args:
             questions: Q of them.
             database: names.
             matter: Q tables of the positions in the database whose ranks are wanted, int64, each once.
+            ignored: how many of them are taken out of a query's ranking in any setting, at most.
         """
 
     def photos(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[list[Photo], list[Photo]]:
@@ -84,12 +87,14 @@ class Compared(Source):
     def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """Codes (Q, D) of the queries, and tables (n, D) of the database's, one after the other; float32."""
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+    def stand(
+        self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor], ignored: int = 0
+    ) -> Standing:
         """Compares the codes."""
         queries, tables = self.codes(questions, database)
         if self.index is None:
-            return stand(queries, tables, matter, k=LISTED)
-        return searched(self.index(), queries, torch.cat(tables), matter, k=LISTED)
+            return stand(queries, tables, matter, ignored, k=LISTED)
+        return searched(self.index(), queries, torch.cat(tables), matter, ignored, k=LISTED)
 
     def nearest(self, questions: Sequence[Question], database: Sequence[str], k: int) -> tuple[Tensor, Tensor]:
         """Scores and positions (Q, ≤ k) of each query's nearest, best first; a position below zero for none."""
