@@ -26,7 +26,6 @@ class Classes(Benchmark):
     """Leave one out among the photographs of classes that no training has seen."""
 
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("others",), ("itself",))}
-    shared: ClassVar[bool] = True
     site: ClassVar[str]
     """Where they are, and what is to be unpacked."""
 

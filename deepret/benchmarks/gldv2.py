@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,10 +14,13 @@ from deepret.benchmarks.truth import Setting
 class GLDv2(Benchmark):
     """Photographs in folders by the first characters of their ids; private and public queries."""
 
-    shared: ClassVar[bool] = True
     settings: ClassVar[Mapping[str, Setting]] = {usage: Setting((usage,)) for usage in USAGES}
     ranked: ClassVar[str]
     """The folder of what is ranked, beside that of the queries."""
+
+    def usable(self, asked: int) -> list[tuple[Sequence[str], int]]:
+        """All queries in one: how many are private, and how many public, is not compared."""
+        return [(USAGES, asked)]
 
     def name_of(self, path: Path, folder: Path) -> str:
         """Its id, whatever folder it lies in."""

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from pydantic import PositiveInt
 
-from deepret.benchmarks.completeness import Completeness, completeness
+from deepret.benchmarks.completeness import Completeness, Published, completeness
 from deepret.benchmarks.gldv2 import GLDv2
 from deepret.benchmarks.ground_truth.landmarks import USAGES, Shown, landmark_of, read_solution, read_train
 from deepret.benchmarks.metrics import global_average_precision
@@ -21,6 +21,8 @@ from deepret.benchmarks.truth import Question, Truth
 
 ROWS = 117_577
 """Queries of the published solution, those that are ignored among them."""
+SHOWING = 1234
+"""The least number of them that show a landmark: the paper says 1.1 in 100, which is 1.05 at least."""
 
 
 class GLDv2Recognition(GLDv2):
@@ -37,7 +39,9 @@ class GLDv2Recognition(GLDv2):
       official program has it; M counts the queries that show a landmark, predicted or not. There is no mAP: where
       programs give a benchmark's main figure under that name, it is the private GAP.
     - Image size: the network's own.
-    - Partial: one of the photographs for training, 4,132,914 with ``clean=false``, or of the queries, is missing.
+    - Partial: one of the photographs for training, 4,132,914 with ``clean=false``, or of the queries, is missing, or
+      fewer than 1,234 show a landmark. How many are ignored, private and public is not compared: the solution is
+      believed.
     - Predictions of others: a submission, a CSV of id,landmarks with "landmark confidence", or a text file of query,
       landmark and confidence a line. A query without a prediction counts in M alone.
 
@@ -59,6 +63,8 @@ class GLDv2Recognition(GLDv2):
     count: ClassVar[int] = 1_580_470
     unclean: ClassVar[int] = 4_132_914
     asked: ClassVar[int | None] = ROWS
+    showing: ClassVar[int] = SHOWING
+    """How many queries show a landmark, at least."""
 
     def __init__(
         self,
@@ -97,20 +103,25 @@ class GLDv2Recognition(GLDv2):
         """
         self.prepare()
         shown, ignored = self._solution()
-        published = (self.count if self.clean else self.unclean, max(0, (self.asked or 0) - len(ignored)))
+        whole = sum(bool(one.answers) for one in shown) >= self.showing
+        published = Published(
+            count=self.count if self.clean else self.unclean,
+            distractors=0,
+            asked=(self.asked or 0) - (len(ignored) if whole else 0),
+            usable=[(USAGES, self.showing)],
+        )
         if self.ranking is None:
             return self._searched(describe, shown, published)
         found = read_predictions(self.ranking, {*(one.name for one in shown), *ignored})
-        truth = Truth((), [_question(one, ()) for one in shown])
-        complete = completeness(self.name, published, truth, (), (), (), lambda _: True, published[0])
+        complete = completeness(self.name, published, _named((), shown), (), (), (), lambda _: True, published.count)
         return self._result(complete, shown, found, 0)
 
-    def _searched(self, describe: Describe, shown: Sequence[Shown], published: tuple[int, int]) -> Result:
+    def _searched(self, describe: Describe, shown: Sequence[Shown], published: Published) -> Result:
         """Predicts by the nearest photographs."""
         labels = read_train(self.root, self.clean)
         truth = self._truth(shown, labels)
         source = self.compared(describe, truth)
-        database = [name for name in source.database(truth) if name in labels]
+        database = source.database(truth)
         place = {name: position for position, name in enumerate(database)}
         asked = [i for i, question in enumerate(truth.questions) if source.has(question)]
         showing = [row for row, i in enumerate(asked) if shown[i].answers]
@@ -122,7 +133,8 @@ class GLDv2Recognition(GLDv2):
         predicted = zip(questions, predict(scores, positions, numbers), strict=True)
         found = {question.name: prediction for question, prediction in predicted if prediction is not None}
         right = [{name for names in question.lists.values() for name in names} for question in truth.questions]
-        complete = completeness(self.name, published, truth, set().union(*right), (), place, source.has, len(database))
+        named, positives = _named(truth.database, shown), set().union(*right)
+        complete = completeness(self.name, published, named, positives, (), place, source.has, len(database))
         result = self._result(complete, [shown[i] for i in asked], found, len(database))
         result.queries, result.database = source.photos([questions[row] for row in showing], database)
         result.ranking = positions[torch.tensor(showing)]
@@ -176,6 +188,11 @@ class GLDv2Recognition(GLDv2):
             relevant=[],
             ap=torch.tensor([float(right[i]) for i in showing], dtype=torch.float64),
         )
+
+
+def _named(database: Sequence[str], shown: Sequence[Shown]) -> Truth:
+    """What a solution says, whether there are photographs of its landmarks or not."""
+    return Truth(database, [_question(one, one.answers) for one in shown])
 
 
 def _question(one: Shown, photographs: Sequence[str]) -> Question:

@@ -17,7 +17,8 @@ class Oxford5k(Buildings):
     - Positives: good and ok. Ignored: junk. The query's own image counts as the lists say.
     - Image size: the network's own; published figures use a larger side of 1024.
     - Partial: fewer than 5,063 images, or one that the ground truth names is missing. A query is left out where its
-      image or every positive is missing. Images beyond the 5,063 are said in the name too.
+      image or every positive is missing. Images beyond the 5,063 are said in the name too; the
+      pickle lists all images, and others are not ranked.
     - Oxford105k: ``distractors`` names the folder of the 100,071 photographs of Flickr100k.
 
     Philbin et al., Object retrieval with large vocabularies and fast spatial matching, CVPR 2007.

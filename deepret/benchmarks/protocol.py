@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from deepret.benchmarks.completeness import Completeness, completeness
+from deepret.benchmarks.completeness import Completeness, Published, completeness
 from deepret.benchmarks.distractors import names_of, photographs_of
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
 from deepret.benchmarks.result import LISTED, Describe, Result
@@ -19,6 +19,7 @@ from deepret.benchmarks.sources.descriptors import Descriptors
 from deepret.benchmarks.sources.photographs import Photographs
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
 from deepret.benchmarks.sources.source import Compared, Source
+from deepret.benchmarks.standing import most
 from deepret.benchmarks.truth import Setting, Truth, plain
 from deepret.data.download.official import fetch_set
 from deepret.data.folder import images_below
@@ -31,8 +32,9 @@ Lists = Mapping[str, Sequence[Tensor]]
 class Benchmark(ABC):
     """Asks a benchmark's queries and says what the answers are worth.
 
-    A query is left out where it is not there itself, or none of its positives is. Equal scores rank by position: the
-    official order of the database, then the names of what was added.
+    A query is left out where it is not there itself, or none of its positives is. Where the ground truth lists the
+    database, nothing else in the folder or in a file of codes is ranked. Equal scores rank by position: the official
+    order of the database, then the names of what was added.
 
     Args:
         root: the folder of the published files.
@@ -55,10 +57,10 @@ class Benchmark(ABC):
     """How many photographs are published to be ranked."""
     asked: ClassVar[int | None] = None
     """How many queries are published; None where every photograph is one."""
+    without: ClassVar[Mapping[str, int]] = {}
+    """How many of the published queries have no positive, by setting; none where it is not there."""
     recalls: ClassVar[Sequence[int]] = (1, 5, 10)
     """The k of recall@k, beside the official figures."""
-    shared: ClassVar[bool] = False
-    """Whether the folder has photographs for training too, which are not ranked."""
     enlarged: ClassVar[tuple[str, int]] = ("", 0)
     """The name with all published distractors, and how many there are."""
 
@@ -116,7 +118,8 @@ class Benchmark(ABC):
             raise self.none_usable(truth, source, len(database))
         asked = [truth.questions[i] for i in usable]
         columns = {kind: [lists[i][kind] for i in usable] for kind in asked[0].lists}
-        standing = source.stand(asked, database, [torch.cat([*row]) for row in zip(*columns.values(), strict=True)])
+        matter = [torch.cat([*row]) for row in zip(*columns.values(), strict=True)]
+        standing = source.stand(asked, database, matter, most(_joined(columns, self._kinds("ignored"))))
         figures: dict[str, Tensor] = {}
         for name, setting in self.settings.items():
             ranks = standing.ranks(_joined(columns, setting.positives), _joined(columns, setting.ignored))
@@ -184,14 +187,15 @@ class Benchmark(ABC):
         """
         if self.descriptors is not None:
             return Descriptors(self.descriptors, self.queries, self.distractors, self.index)
-        return Photographs(self.files(truth), describe, self.index)
+        more = [] if self.distractors is None else photographs_of(self.distractors)
+        return Photographs(self.files(truth), describe, self.index, more)
 
     def read_rankings(self, path: Path) -> Rankings:
         """Rankings in a text file."""
         return read_rankings(path)
 
     def files(self, truth: Truth) -> dict[str, Path]:
-        """The photographs by name: those of the benchmark, and the distractors.
+        """The benchmark's photographs by name: what the ground truth lists, where it lists the database, else all.
 
         Raises:
             UserError: there is no such folder, or two photographs have one name.
@@ -203,13 +207,12 @@ class Benchmark(ABC):
         found: dict[str, Path] = {}
         for path in images_below(folder):
             name = self.name_of(path, folder)
-            if self.shared and name not in named:
+            if truth.database and name not in named:
                 continue
             if name in found:
                 raise UserError(f"benchmark.root={self.root}: two photographs have one name, {found[name]} and {path}.")
             found[name] = path
-        more = [] if self.distractors is None else photographs_of(self.distractors)
-        return {**found, **{f"distractor {path}": path for path in more}}
+        return found
 
     def held_out(self, truth: Truth) -> dict[str, Path]:
         """The photographs, by name, of which a training must have seen no copy.
@@ -227,6 +230,10 @@ class Benchmark(ABC):
         """What is to be put into a folder below the root, to end a message."""
         return ": put the published photographs there."
 
+    def usable(self, asked: int) -> list[tuple[Sequence[str], int]]:
+        """Of each setting the kinds of its positives, and how many of the published queries have one."""
+        return [(s.positives, asked - self.without.get(name, 0)) for name, s in self.settings.items()]
+
     def _kinds(self, which: str) -> list[str]:
         """The kinds that are positives, or ignored, in any setting."""
         return list(dict.fromkeys(kind for s in self.settings.values() for kind in getattr(s, which)))
@@ -240,8 +247,20 @@ class Benchmark(ABC):
         name, more = self.name, 0
         if self.distractors is not None:
             name, more = self.enlarged[0] or name, self.enlarged[1]
-        published = (self.count + more, self.asked or self.count)
-        return completeness(name, published, truth, right, out, place, source.has, ranked)
+        asked = self.asked or self.count
+        published = Published(self.count, more, asked, self.usable(asked))
+        return completeness(
+            name,
+            published,
+            truth,
+            right,
+            out,
+            place,
+            source.has,
+            ranked=ranked - source.added,
+            added=source.added,
+            whole=any(source.whole(question, place) for question in truth.questions if source.has(question)),
+        )
 
 
 def _path(text: str | None) -> Path | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from deepret.benchmarks.metrics import average_precision, recall_at
 from deepret.benchmarks.searched import Index, searched
-from deepret.benchmarks.standing import stand
+from deepret.benchmarks.standing import most, stand
 from deepret.data.photo import Photo
 
 Describe = Callable[[Sequence[Photo]], Tensor]
@@ -91,9 +91,9 @@ def score(
     """
     matter = positives if ignored is None else [torch.cat(pair) for pair in zip(positives, ignored, strict=True)]
     if index is None:
-        standing = stand(queries[1], database[1], matter, k=LISTED)
+        standing = stand(queries[1], database[1], matter, most(ignored), k=LISTED)
     else:
-        standing = searched(index, queries[1], database[1], matter, k=LISTED)
+        standing = searched(index, queries[1], database[1], matter, most(ignored), k=LISTED)
     ranks = standing.ranks(positives, ignored)
     ap = average_precision(ranks)
     metrics = {"mAP": float(ap.mean()), **{f"recall@{k}": float(recall_at(ranks, k).mean()) for k in recalls}}

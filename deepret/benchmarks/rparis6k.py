@@ -16,7 +16,8 @@ class RParis6k(Revisited):
     - Positives: medium, which ``mAP`` is, easy and hard; easy: easy; hard: hard. Ignored: junk; for easy the hard ones,
       too, and for hard the easy ones. A query without a positive is left out of that mean.
     - Image size: the network's own; published figures use a larger side of 1024.
-    - Partial: one of the 6,322 images, or of the 70 queries, is missing.
+    - Partial: one of the 6,322 images, or of the 70 queries, is missing. The archives hold 6,412 files: those that are
+      not listed, 20 broken ones among them, are not ranked.
     - +1M: ``distractors`` names the 1,001,001 photographs of R1M, or their codes.
 
     Radenović et al., Revisiting Oxford and Paris: Large-scale image retrieval benchmarking, CVPR 2018.

@@ -23,7 +23,14 @@ class Index(Protocol):
 
 
 def searched(
-    index: Index, queries: Tensor, database: Tensor, matter: Sequence[Tensor], *, k: int = 100, pairs: int = 2**22
+    index: Index,
+    queries: Tensor,
+    database: Tensor,
+    matter: Sequence[Tensor],
+    ignored: int = 0,
+    *,
+    k: int = 100,
+    pairs: int = 2**22,
 ) -> Standing:
     """Ranks the whole database for every query by an index, as ``stand`` does without one.
 
@@ -32,12 +39,13 @@ def searched(
         queries: (Q, D) float32.
         database: (n, D) float32.
         matter: Q tables of the positions whose ranks are wanted, int64, each once.
-        k: length of the lists, beside what is ignored later.
+        ignored: how many positions are taken out of a query's list later, at most.
+        k: length of the lists without those.
         pairs: ids held at once.
     """
     index.add(database)
     n = len(database)
-    width = min(n, k + max((len(m) for m in matter), default=0))
+    width = min(n, k + ignored)
     step = max(1, pairs // max(1, n))
     lists, ranks = [torch.empty(0, width, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
     bar = tqdm(total=len(queries), unit=" queries", desc="searching", disable=None, leave=False)

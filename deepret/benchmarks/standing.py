@@ -16,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 from tqdm import tqdm
 
 from deepret.benchmarks.metrics import Ranks
-from deepret.search.exact import order_keys, split_keys
+from deepret.search.exact import inner_products, order_keys, split_keys
 
 ABSENT = -1
 """The rank of an image that a ranking does not hold, and what fills lists that are too short."""
@@ -53,8 +53,11 @@ class Standing:
             lists: (Q, k) int64.
         """
         query, image = flat(matter)
-        order = torch.argsort(query * database + image)
-        return cls(len(matter), database, query[order], image[order], ranks[order], lists)
+        keys = query * database + image
+        if not (keys[1:] > keys[:-1]).all():  # sorting takes several times the memory
+            order = torch.argsort(keys)
+            query, image, ranks = query[order], image[order], ranks[order]
+        return cls(len(matter), database, query, image, ranks, lists)
 
     def ranks_of(self, images: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Query and rank (P,) int64 of some of the images that matter, a table of positions for each query."""
@@ -101,6 +104,7 @@ def stand(
     queries: Tensor,
     database: Tensor | Sequence[Tensor],
     matter: Sequence[Tensor],
+    ignored: int = 0,
     *,
     k: int = 100,
     block: int = 2**16,
@@ -112,16 +116,18 @@ def stand(
         queries: (Q, D) float32.
         database: (n, D) float32, or several such tables one after the other; they may be mapped from files.
         matter: Q tables of the positions whose ranks are wanted, int64, each once.
-        k: length of the lists, beside what is ignored later.
+        ignored: how many positions are taken out of a query's list later, at most.
+        k: length of the lists without those.
         block: rows of the database that are compared at once.
         pairs: scores held at once; about 40 bytes each.
     """
     parts = [database] if isinstance(database, Tensor) else list(database)
     n = sum(map(len, parts))
-    width = min(n, k + max((len(m) for m in matter), default=0))
+    width = min(n, k + ignored)
     blocks = list(_blocks(parts, max(1, min(block, n))))
     step = max(1, pairs // max(1, min(block, n)))
-    lists, ranks = [torch.empty(0, width, dtype=torch.int64)], [torch.empty(0, dtype=torch.int64)]
+    lists = [torch.empty(0, width, dtype=torch.int64)]
+    ranks, done = torch.empty(sum(map(len, matter)), dtype=torch.int64), 0
     bar = tqdm(total=len(queries), unit=" queries", desc="ranking", disable=None, leave=False)
     for at in range(0, len(queries), step):
         asked, wanted = queries[at : at + step], padded(matter[at : at + step])
@@ -129,7 +135,7 @@ def stand(
         best = torch.empty(len(asked), 0, dtype=torch.int64)
         kept: list[Tensor] = []
         for start, codes in blocks:
-            keys = order_keys(asked @ codes.T, start)
+            keys = order_keys(inner_products(asked, codes), start)
             inside = (wanted >= start) & (wanted < start + keys.shape[1])
             own = torch.where(inside, keys.gather(1, (wanted - start).clamp(0, keys.shape[1] - 1)), own)
             best = torch.cat([best, keys.topk(min(width, keys.shape[1])).values], dim=1)
@@ -140,15 +146,17 @@ def stand(
         own = own.gather(1, order)
         reached = torch.zeros(len(asked), own.shape[1] + 1, dtype=torch.int64)
         for start, codes in blocks if own.shape[1] else ():
-            keys = kept[0] if kept else order_keys(asked @ codes.T, start)
+            keys = kept[0] if kept else order_keys(inner_products(asked, codes), start)
             places = torch.searchsorted(own, keys, right=True)  # how many of its query's own a key reaches
             reached.scatter_add_(1, places, torch.ones(1, 1, dtype=torch.int64).expand_as(places))
         above = reached.flip(1).cumsum(1).flip(1)[:, 1:] - 1  # at i: keys that reach more than i, but for itself
         found = torch.empty_like(above).scatter_(1, order, above)
-        ranks.append(found[wanted >= 0])
+        found = found[wanted >= 0]
+        ranks[done : done + len(found)] = found
+        done += len(found)
         bar.update(len(asked))
     bar.close()
-    return Standing.of(n, matter, torch.cat(ranks), torch.cat(lists))
+    return Standing.of(n, matter, ranks, torch.cat(lists))
 
 
 def _blocks(parts: Sequence[Tensor], block: int) -> Iterator[tuple[int, Tensor]]:
@@ -158,6 +166,11 @@ def _blocks(parts: Sequence[Tensor], block: int) -> Iterator[tuple[int, Tensor]]
         for codes in torch.split(part, block):
             yield start, codes
             start += len(codes)
+
+
+def most(columns: Sequence[Tensor] | None) -> int:
+    """The length of the longest of some tables of positions; 0 where there is none."""
+    return max(map(len, columns or ()), default=0)
 
 
 def flat(columns: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from pydantic import PositiveInt
 from torch import Tensor
+from torch.nn.functional import pad
 
 from deepret.errors import UserError
 
@@ -19,6 +20,25 @@ LOWEST = torch.iinfo(torch.int64).min
 """A key below every score's."""
 
 _TAIL = 2**32 - 1
+_ROWS = 16
+
+
+def inner_products(queries: Tensor, codes: Tensor) -> Tensor:
+    """Inner products (Q, n) of queries (Q, D) and codes (n, D), the same for equal codes wherever they stand.
+
+    A matrix product rounds the last rows of a table otherwise where they do not fill its registers: zeros fill both
+    tables to a multiple of 16 rows, of the codes a copy of the last ones alone.
+    """
+    asked, whole = _filled(queries), len(codes) - len(codes) % _ROWS
+    scores = asked @ codes[:whole].T
+    if whole < len(codes):
+        rest = asked @ _filled(codes[whole:]).T
+        scores = torch.cat([scores, rest[:, : len(codes) - whole]], dim=1)
+    return scores[: len(queries)]
+
+
+def _filled(table: Tensor) -> Tensor:
+    return pad(table, (0, 0, 0, -len(table) % _ROWS)) if len(table) % _ROWS else table
 
 
 def order_keys(scores: Tensor, first: int = 0) -> Tensor:
@@ -59,7 +79,7 @@ def top_k(
     for chunk in torch.split(queries, step):
         best = torch.empty(len(chunk), 0, dtype=torch.int64, device=queries.device)
         for first in range(0, len(database), block):
-            keys = order_keys(chunk @ database[first : first + block].T, first)
+            keys = order_keys(inner_products(chunk, database[first : first + block]), first)
             keys = keys.topk(min(k, keys.shape[1])).values
             best = torch.cat([best, keys], dim=1)
             best = best.topk(min(k, best.shape[1])).values

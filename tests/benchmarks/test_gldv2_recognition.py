@@ -30,6 +30,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(GLDv2Recognition, "count", 6)
     monkeypatch.setattr(GLDv2Recognition, "unclean", 7)
     monkeypatch.setattr(GLDv2Recognition, "asked", len(SOLUTION))
+    monkeypatch.setattr(GLDv2Recognition, "showing", 5)
     rows = [f"{landmark},{' '.join(names)}" for landmark, names in TRAIN.items()]
     (tmp_path / "train_clean.csv").write_text("\n".join(["landmark_id,images", *rows]) + "\n")
     rows = [f"{name},http://x,{landmark}" for landmark, names in TRAIN.items() for name in names]

@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 import torch
 from benchmarks.walks import average_precision, precision_at
+from PIL import Image
 
 from deepret.benchmarks.ground_truth.pickled import read_revisited
 from deepret.benchmarks.oxford5k import Oxford5k
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.roxford5k import ROxford5k
 from deepret.benchmarks.rparis6k import RParis6k
+from deepret.benchmarks.sources import source
+from deepret.benchmarks.standing import Standing, stand
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 
@@ -72,7 +75,10 @@ def test_easy_medium_and_hard_equal_a_walk_of_the_official_ground_truth(
 
 
 @pytest.mark.usefixtures("complete")
-def test_a_query_without_a_positive_of_a_kind_is_left_out_of_its_mean(tmp_path: Path) -> None:
+def test_a_query_without_a_positive_of_a_kind_is_left_out_of_its_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ROxford5k, "without", {"easy": 1, "hard": 1})
     root = miniature(tmp_path, [{"easy": [0], "hard": [], "junk": []}, {"easy": [], "hard": [1], "junk": [0]}])
     codes = write_codes(
         tmp_path / "codes.npy", ["a", "b", "c", "q0", "q1"], np.array([[3, 1], [2, 2], [1, 3], [1, 0], [0, 1.0]])
@@ -161,6 +167,46 @@ def test_partial_copies_say_what_is_there(tmp_path: Path) -> None:
     assert found.benchmark == "roxford5k+1m (partial: 7 of 1,001,004, 1 of 2 queries)"
     assert found.counts["database"] == 7
     assert math.isfinite(found.metrics["mAP"])
+
+
+@pytest.mark.usefixtures("complete")
+def test_what_the_ground_truth_does_not_list_is_not_ranked(tmp_path: Path) -> None:
+    """Such as the 20 broken files that the archives of Paris have beyond RParis6k's list."""
+    root = miniature(tmp_path, [ENTRY, ENTRY])
+    names, table = ["a", "b", "c", "q0", "q1"], np.eye(5, dtype=np.float32)
+    for folder, name in (*(("jpg", name) for name in names), ("more", "x")):
+        (root / folder).mkdir(exist_ok=True)
+        Image.new("RGB", (16, 16)).save(root / folder / f"{name}.jpg")
+    (root / "jpg" / "broken.jpg").write_bytes(b"broken")
+
+    def describe(photos: Sequence[Photo]) -> torch.Tensor:
+        return torch.from_numpy(table[[[*names, "x"].index(photo.path.stem) % 5 for photo in photos]])
+
+    found = ROxford5k(str(root)).evaluate(describe)
+    assert found.benchmark == "roxford5k"
+    assert [photo.path.stem for photo in found.database] == ["a", "b", "c"]
+    more = ROxford5k(str(root), distractors=str(root / "more")).evaluate(describe)
+    assert more.benchmark == "roxford5k+1m (partial: 4 of 1,001,004)"
+    assert [photo.path.stem for photo in more.database] == ["a", "b", "c", "x"]
+    codes = write_codes(root / "codes.npy", [*names, "broken"], np.eye(6)[:, :5] + 1)
+    assert ROxford5k(str(root), descriptors=codes).evaluate(undescribed).counts["database"] == 3
+
+
+@pytest.mark.usefixtures("complete")
+def test_lists_are_as_long_as_all_settings_together_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They leave room for all that any setting takes out: here a and b as easy and hard, c as junk, of one query."""
+    asked = []
+
+    def standing(*args: Any, **how: Any) -> Standing:
+        asked.append(args[3])
+        return stand(*args, **how)
+
+    monkeypatch.setattr(source, "stand", standing)
+    root = miniature(tmp_path, [{"easy": [0], "hard": [1], "junk": [2]}, {"easy": [0], "hard": [1], "junk": []}])
+    codes = write_codes(tmp_path / "codes.npy", ["a", "b", "c", "q0", "q1"], np.eye(5) + 1)
+    found = ROxford5k(str(root), descriptors=codes).evaluate(undescribed)
+    assert asked == [3]
+    assert sorted(found.ranking[0].tolist()) == [-1, 0, 1]
 
 
 def test_reads_the_official_revisited_ground_truth(ground_truth: Path) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 from deepret.benchmarks.metrics import average_precision
 from deepret.benchmarks.result import score
 from deepret.benchmarks.searched import searched
-from deepret.benchmarks.standing import stand
+from deepret.benchmarks.standing import most, stand
 from deepret.data.photo import Photo
 from deepret.search.exact import ExactIndex
 from deepret.search.faiss_flat import FaissIndex
@@ -47,8 +47,8 @@ def test_an_exact_index_gives_what_is_counted_without_one(
     asked, database, positives, ignored = case(seed, queries, count, kinds)
     left_out = ignored if junk else None
     matter = [torch.cat(pair) for pair in zip(positives, ignored, strict=True)]
-    standing = stand(asked, database, matter, k=k)
-    other = searched(ExactIndex(), asked, database, matter, k=k, pairs=pairs)
+    standing = stand(asked, database, matter, most(ignored), k=k)
+    other = searched(ExactIndex(), asked, database, matter, most(ignored), k=k, pairs=pairs)
     assert torch.equal(other.lists, standing.lists)
     ranks, found = (s.ranks(positives, left_out) for s in (standing, other))
     assert torch.equal(found.rank, ranks.rank)

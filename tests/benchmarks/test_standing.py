@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from deepret.benchmarks.metrics import Ranks, average_precision, recall_at
-from deepret.benchmarks.standing import stand
+from deepret.benchmarks.searched import searched
+from deepret.benchmarks.standing import most, stand
+from deepret.search.exact import ExactIndex
 
 
 def rank(
@@ -21,7 +23,7 @@ def rank(
 ) -> tuple[Ranks, Tensor]:
     """The ranks of the positives and the first k of each ranking, junk taken out."""
     matter = positives if ignored is None else [torch.cat(pair) for pair in zip(positives, ignored, strict=True)]
-    standing = stand(queries, database, matter, **how)
+    standing = stand(queries, database, matter, most(ignored), **how)
     return standing.ranks(positives, ignored), standing.first(how.get("k", 100), ignored)
 
 
@@ -81,6 +83,26 @@ def test_ties_go_by_position_in_the_database() -> None:
         ranks, lists = rank(same[:1], same, [torch.tensor([positive])])
         assert ranks.rank.tolist() == [positive]
         assert lists.tolist() == [[0, 1, 2, 3]]
+
+
+@pytest.mark.parametrize("count", [7, 1001, 4993])
+@pytest.mark.parametrize("block", [2**16, 1000, 77])
+def test_equal_codes_rank_by_position_in_any_block_of_any_table(count: int, block: int) -> None:
+    """Where a plain product rounds some of their scores otherwise."""
+    generator = torch.Generator().manual_seed(0)
+    code, queries = torch.randn(1, 512, generator=generator), torch.randn(5, 512, generator=generator)
+    wanted = torch.tensor([0, count - 1, count, count + 100])
+    standing = stand(queries, [code.repeat(count, 1), code.repeat(101, 1)], [wanted] * 5, k=10, block=block)
+    assert standing.rank.tolist() == wanted.tolist() * 5
+    assert standing.lists[:, :10].tolist() == [list(range(10))] * 5
+
+
+def test_lists_grow_with_what_is_ignored_and_not_with_what_is_right() -> None:
+    codes, half = torch.randn(60, 4, generator=torch.Generator().manual_seed(0)), torch.arange(60) % 2
+    positives = [torch.nonzero(half == half[i]).flatten() for i in range(60)]
+    assert stand(codes, codes, positives, k=5).lists.shape == (60, 5)
+    assert stand(codes, codes, positives, 3, k=5).lists.shape == (60, 8)
+    assert searched(ExactIndex(), codes, codes, positives, 3, k=5).lists.shape == (60, 8)
 
 
 def test_real_codes_in_many_blocks_equal_one_block() -> None:

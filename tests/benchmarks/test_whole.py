@@ -13,6 +13,7 @@ import pytest
 import torch
 from benchmarks.test_classes import cars, cub, sop
 
+from deepret.benchmarks.buildings import Buildings
 from deepret.benchmarks.cars196 import Cars196
 from deepret.benchmarks.cub200 import CUB200
 from deepret.benchmarks.gldv2_recognition import GLDv2Recognition
@@ -152,7 +153,7 @@ def undescribed(photos: Sequence[Photo]) -> torch.Tensor:
 def uncompared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets every search find everything first."""
 
-    def stand(queries: Any, tables: Any, matter: Any, **how: Any) -> Standing:
+    def stand(queries: Any, tables: Any, matter: Any, ignored: int, **how: Any) -> Standing:
         ranks = torch.cat([torch.arange(len(m)) for m in matter])
         return Standing.of(sum(map(len, tables)), matter, ranks, torch.zeros(len(queries), 1, dtype=torch.int64))
 
@@ -160,13 +161,23 @@ def uncompared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def scored(
-    kind: type[Benchmark], root: Path, names: Sequence[str], capsys: pytest.CaptureFixture[str], more: int = 0
+    kind: type[Benchmark],
+    root: Path,
+    names: Sequence[str],
+    capsys: pytest.CaptureFixture[str],
+    more: int = 0,
+    cut: bool = True,
 ) -> tuple[dict[str, Any], str]:
     """The JSON and all that is printed."""
     codes = np.random.default_rng(0).normal(size=(len(names) + more, 2)).astype(np.float32)
     np.save(root / "codes.npy", codes[: len(names)])
     (root / "codes.txt").write_text("\n".join(names))
     words = {"descriptors": str(root / "codes.npy")}
+    if cut and issubclass(kind, Buildings):  # whose queries are cut from photographs of the database
+        asked = [question.name for question in kind(str(root)).truth().questions if question.image in names]
+        np.save(root / "queries.npy", codes[: len(asked)])
+        (root / "queries.txt").write_text("\n".join(asked))
+        words["queries"] = str(root / "queries.npy")
     if more:
         np.save(root / "more.npy", codes[len(names) :])
         words["distractors"] = str(root / "more.npy")
@@ -233,6 +244,11 @@ def test_with_all_distractors_the_name_is_another_one(
     assert values["benchmark"] == f"{title} (partial: {copy.size + more - 1:,} of {copy.size + more:,})"
     assert values["counts"]["missing_distractors"] == 1
     assert "\npublished\n" not in out
+    lost = copy.lost["distractor"][0]
+    values, out = scored(kind, tmp_path, [n for n in copy.names if n != lost], capsys, more + 1)
+    assert values["benchmark"] == f"{title} (partial: {copy.size + more - 1:,} of {copy.size + more:,})"
+    assert values["counts"]["missing_distractors"] == 1  # one more of the others makes up for nothing
+    assert "\npublished\n" not in out
 
 
 def test_ground_truth_that_asks_less_than_published_is_partial(
@@ -245,6 +261,58 @@ def test_ground_truth_that_asks_less_than_published_is_partial(
     assert values["benchmark"] == "oxford5k (partial: 5,063 of 5,063, 54 of 55 queries)"
     assert values["counts"]["missing_queries"] == 1
     assert "\npublished\n" not in out
+
+
+def test_queries_with_no_code_of_their_box_are_said_to_be_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, make in (("text", "oxford5k"), ("pickled", "oxford5k in a pickle"), ("own", "roxford5k")):
+        root = tmp_path / folder
+        root.mkdir()
+        kind, write = COPIES[make]
+        names = write(root).names
+        values, out = scored(kind, root, names, capsys, cut=False)
+        whole = kind is Oxford5k
+        assert values["benchmark"] == ("oxford5k (whole queries)" if whole else kind.name)
+        assert ("\npublished\n" in out) != whole
+    values, out = scored(Oxford5k, tmp_path / "text", [f"photo_{i:06d}" for i in range(1, 5063)], capsys, cut=False)
+    assert values["benchmark"] == "oxford5k (partial: 5,062 of 5,063; whole queries)"
+    assert "\npublished\n" not in out
+
+
+@pytest.mark.parametrize("kind", [ROxford5k, RParis6k])
+def test_ground_truth_without_answers_is_partial(
+    tmp_path: Path, ground_truth: Path, capsys: pytest.CaptureFixture[str], kind: type[Benchmark]
+) -> None:
+    """Of the official one: queries that have no answer any more, in all settings or in one, are none."""
+    official: dict[str, Any] = pickle.loads((ground_truth / f"gnd_{kind.name}.pkl").read_bytes())
+    names = [*official["imlist"], *official["qimlist"]]
+    for emptied, kinds, asked in (((), (), 70), (range(10, 70), ("easy", "hard", "junk"), 10), ([3], ("hard",), 69)):
+        for i in emptied:
+            official["gnd"][i] |= {group: [] for group in kinds}
+        (tmp_path / f"gnd_{kind.name}.pkl").write_bytes(pickle.dumps(official))
+        official = pickle.loads((ground_truth / f"gnd_{kind.name}.pkl").read_bytes())
+        values, out = scored(kind, tmp_path, names, capsys)
+        size = f"{kind.count:,}"
+        partial = f"{kind.name} (partial: {size} of {size}, {asked} of 70 queries)"
+        assert values["benchmark"] == (kind.name if asked == 70 else partial)
+        assert ("\npublished\n" in out) == (asked == 70)
+
+
+def test_a_solution_that_ignores_its_queries_is_partial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(GLDv2Recognition, "asked", 9)
+    monkeypatch.setattr(GLDv2Recognition, "showing", 3)
+    (tmp_path / "mine.csv").write_text("id,landmarks\nq0,7 0.5\n")
+    for rows, title in (
+        (["7,Private"] * 3 + [",Public"] * 2 + [",Ignored"] * 4, ""),
+        (["7,Private"] * 2 + [",Ignored"] * 7, " (partial: 1,580,470 of 1,580,470, 2 of 9 queries)"),
+        (["7,Private"] * 2 + [",Public"] * 7, " (partial: 1,580,470 of 1,580,470, 8 of 9 queries)"),
+        (["7,Private"] * 3 + [",Public"] * 2, " (partial: 1,580,470 of 1,580,470, 5 of 9 queries)"),
+    ):
+        lines = ["id,landmarks,Usage", *(f"q{i},{row}" for i, row in enumerate(rows))]
+        (tmp_path / "recognition_solution_v2.1.csv").write_text("\n".join(lines))
+        made = GLDv2Recognition(str(tmp_path), ranking=str(tmp_path / "mine.csv"))
+        assert made.evaluate(undescribed).benchmark == f"gldv2_recognition{title}"
 
 
 def test_a_whole_submission_has_the_plain_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

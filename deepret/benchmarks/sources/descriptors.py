@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +43,7 @@ class Descriptors(Compared):
         self.names, self.table = read_descriptors(path)
         self.asked, self.queries = (self.names, self.table) if queries is None else read_descriptors(queries)
         self.more = None if more is None else read_codes(more)
+        self.added = 0 if self.more is None else len(self.more)
         for other, codes in ((queries, self.queries), (more, self.more)):
             if codes is not None and codes.shape[1] != self.table.shape[1]:
                 raise UserError(
@@ -56,6 +57,11 @@ class Descriptors(Compared):
     def has(self, question: Question) -> bool:
         """Whether it has a code, under its own name or its photograph's."""
         return question.name in self.asked or question.image in self.asked
+
+    def whole(self, question: Question, database: Container[str]) -> bool:
+        """Whether it has a box, and the code that its photograph has in the database."""
+        name = question.name if question.name in self.asked else question.image
+        return question.box is not None and self.asked is self.names and name in database
 
     def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """As they are; those of the database stay in their file where it has them in the official order alone."""

@@ -19,19 +19,28 @@ class Photographs(Compared):
     """Photographs that are described.
 
     Args:
-        files: where each photograph is, by its name.
+        files: where each of the benchmark's photographs is, by its name.
         describe: photographs → codes.
         index: gives an empty index to search with; none compares everything, exactly.
+        distractors: photographs that are ranked beside them and are right for no query.
     """
 
-    def __init__(self, files: Mapping[str, Path], describe: Describe, index: Callable[[], Index] | None = None) -> None:
+    def __init__(
+        self,
+        files: Mapping[str, Path],
+        describe: Describe,
+        index: Callable[[], Index] | None = None,
+        distractors: Sequence[Path] = (),
+    ) -> None:
         super().__init__(index)
-        self.files = files
+        self.distractors = {f"distractor {path}": path for path in distractors}
+        self.added = len(self.distractors)
+        self.files = {**files, **self.distractors}
         self.describe = describe
 
     def database(self, truth: Truth) -> list[str]:
-        """The official photographs that are there, and all others; without those that only queries show."""
-        return ranked(truth, sorted(self.files))
+        """The benchmark's photographs that are there, then the distractors; without those that only queries show."""
+        return [*ranked(truth, sorted(self.files.keys() - self.distractors.keys())), *sorted(self.distractors)]
 
     def has(self, question: Question) -> bool:
         """Whether its photograph is there."""

@@ -30,6 +30,7 @@ class Rankings(Source):
         self.lists = lists
         self.file = self.path = path
         self.distractors = distractors
+        self.added = len(distractors)
         self.count = count
 
     def among(self, truth: Truth, count: int, distractors: Sequence[str]) -> Rankings:
@@ -67,7 +68,9 @@ class Rankings(Source):
         """Whether its ranking is there, under its own name or its photograph's."""
         return question.name in self.lists or question.image in self.lists
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+    def stand(
+        self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor], ignored: int = 0
+    ) -> Standing:
         """Looks up where images stand.
 
         Raises:

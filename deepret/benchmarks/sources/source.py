@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from pathlib import Path
 
 import torch
@@ -26,23 +26,32 @@ class Source(ABC):
 
     file: Path | None = None
     """Where the names of the queries are from, for messages; none where that is the ground truth."""
+    added: int = 0
+    """How many distractors are ranked beside the benchmark's own photographs."""
 
     @abstractmethod
     def database(self, truth: Truth) -> list[str]:
-        """The names of what is ranked: the official photographs that are there, in their order, then all others."""
+        """The names of what is ranked: the official photographs that are there, in their order, then what was added."""
 
     @abstractmethod
     def has(self, question: Question) -> bool:
         """Whether a query is there."""
 
+    def whole(self, question: Question, database: Container[str]) -> bool:
+        """Whether a query with a box is asked as the whole photograph that it is cut from."""
+        return False
+
     @abstractmethod
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+    def stand(
+        self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor], ignored: int = 0
+    ) -> Standing:
         """Ranks the database.
 
         Args:
             questions: Q of them.
             database: names.
             matter: Q tables of the positions in the database whose ranks are wanted, int64, each once.
+            ignored: how many of them are taken out of a query's ranking in any setting, at most.
         """
 
     def photos(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[list[Photo], list[Photo]]:
@@ -51,16 +60,17 @@ class Source(ABC):
 
 
 def ranked(truth: Truth, there: Iterable[str]) -> list[str]:
-    """The official names that are there, in their order, then the others, but for those that only queries go by.
+    """The official names that are there, in their order; where there is no official list all but those of queries.
 
     Args:
-        truth: the ground truth; where it has no official list, all names are others.
-        there: names of all that can be ranked, in the order in which what is not official is.
+        truth: the ground truth.
+        there: names of all that can be ranked, in the order in which they are where none is official.
     """
-    known, official, images = dict.fromkeys(there), set(truth.database), {q.image for q in truth.questions}
-    asked = {question.name for question in truth.questions}
-    only_asked = (asked | images) - official if official else asked - images - truth.named()
-    return [n for n in truth.database if n in known] + [n for n in known if n not in official and n not in only_asked]
+    known = dict.fromkeys(there)
+    if truth.database:
+        return [name for name in truth.database if name in known]
+    only_asked = {q.name for q in truth.questions} - {q.image for q in truth.questions} - truth.named()
+    return [name for name in known if name not in only_asked]
 
 
 class Compared(Source):
@@ -77,12 +87,14 @@ class Compared(Source):
     def codes(self, questions: Sequence[Question], database: Sequence[str]) -> tuple[Tensor, list[Tensor]]:
         """Codes (Q, D) of the queries, and tables (n, D) of the database's, one after the other; float32."""
 
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
+    def stand(
+        self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor], ignored: int = 0
+    ) -> Standing:
         """Compares the codes."""
         queries, tables = self.codes(questions, database)
         if self.index is None:
-            return stand(queries, tables, matter, k=LISTED)
-        return searched(self.index(), queries, torch.cat(tables), matter, k=LISTED)
+            return stand(queries, tables, matter, ignored, k=LISTED)
+        return searched(self.index(), queries, torch.cat(tables), matter, ignored, k=LISTED)
 
     def nearest(self, questions: Sequence[Question], database: Sequence[str], k: int) -> tuple[Tensor, Tensor]:
         """Scores and positions (Q, ≤ k) of each query's nearest, best first; a position below zero for none."""
