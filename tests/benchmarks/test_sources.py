@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from deepret.benchmarks.holidays import Holidays
-from deepret.benchmarks.sources.descriptors import Descriptors
+from deepret.benchmarks.sources.descriptors import BLOCK, Descriptors, read_codes, read_descriptors
 from deepret.benchmarks.sources.rankings import read_rankings
 from deepret.benchmarks.truth import Question, Truth
 from deepret.benchmarks.ukb import UKB
@@ -234,12 +234,50 @@ def test_the_official_order_decides_what_a_tie_is_worth(holidays: Path) -> None:
         ([[1.0, 2]] * 5, [*NAMES[:4], "100000.jpg"], r"codes.txt: 100000 stands there twice, as codes 0 and 4"),
         ([*[[1.0, 2]] * 4, [0.0, 0]], NAMES, r"code 4 is zero"),
         ([*[[1.0, 2]] * 4, [np.nan, 0]], NAMES, r"code 4 is not finite"),
+        ([*[[1.0, 2]] * 4, [3e20, 4e20]], NAMES, r"code 4 is 5e\+20 long, so that its inner products are no numbers"),
+        ([*[[1.0, 2]] * 4, [3e-30, 4e-30]], NAMES, r"code 4 is 5e-30 long"),
         ([1.0, 2.0], NAMES, r"float32 of shape \(2,\); wanted"),
     ],
 )
 def test_codes_that_cannot_be_right_are_told(holidays: Path, codes: list, names: list[str], told: str) -> None:
     with pytest.raises(UserError, match=told):
         Holidays(str(holidays), descriptors=codes_of(holidays, codes, names)).evaluate(undescribed)
+
+
+@pytest.mark.parametrize(
+    ("codes", "names", "told"),
+    [
+        (torch.ones(2, 3), '"ab"', "not a list of names"),
+        (torch.ones(2, 3), '["a", ["b"]]', "not a list of names"),
+        (torch.ones(2, 3), "[" * 100_000, "cannot be read .*wanted: a tensor codes"),
+        (torch.ones(2, 3), "5", "not a list of names"),
+        (torch.ones(2, 3, dtype=torch.complex64), '["a", "b"]', "codes of complex64; wanted: float32"),
+        (torch.ones(2, 3, dtype=torch.int64), '["a", "b"]', "codes of int64; wanted: float32"),
+    ],
+)
+def test_tensors_that_cannot_be_right_are_told(tmp_path: Path, codes: torch.Tensor, names: str, told: str) -> None:
+    save_file({"codes": codes}, tmp_path / "codes.safetensors", {"names": names})
+    with pytest.raises(UserError, match=f"codes.safetensors: .*{told}"):
+        read_descriptors(tmp_path / "codes.safetensors")
+
+
+@pytest.mark.parametrize("kind", ["float16", "float64", ">f4"])
+def test_tables_of_other_fractions_are_made_float32_by_the_block(tmp_path: Path, kind: str) -> None:
+    table = np.random.default_rng(0).normal(size=(3 * BLOCK + 5, 8)).astype(kind)
+    np.save(tmp_path / "codes.npy", table)
+    tracemalloc.start()
+    try:
+        codes = read_codes(tmp_path / "codes.npy")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert codes.dtype == torch.float32
+    assert np.array_equal(codes.numpy(), table.astype(np.float32))
+    assert peak < codes.numel() * 4 + 1_000_000
+    if kind == "float64":
+        np.save(tmp_path / "codes.npy", np.array([[1.0, 2], [1e300, 0]]))
+        with pytest.raises(UserError, match="code 1 is not finite"):
+            read_codes(tmp_path / "codes.npy")
 
 
 def test_files_that_do_not_fit_are_told(holidays: Path) -> None:
