@@ -3,76 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from deepret.benchmarks.result import LISTED
+from deepret.benchmarks.sources.listed import Kept, Listed, moved
 from deepret.benchmarks.sources.names import UNKNOWN, Form, Names
 from deepret.benchmarks.sources.ranking_lines import Lines, placed, text_lines, without_scores
-from deepret.benchmarks.sources.source import Source
-from deepret.benchmarks.standing import ABSENT, Standing, padded
-from deepret.benchmarks.truth import Question, Truth
+from deepret.benchmarks.standing import ABSENT
+from deepret.benchmarks.truth import Truth
 from deepret.errors import UserError
-
-
-@dataclass(frozen=True)
-class Kept:
-    """What is kept of one ranking: where the photographs stand that some list of the query names, and its beginning.
-
-    Args:
-        rows: (m,) int32, positions in the database, ascending.
-        ranks: (m,) int32, from 0; ``ABSENT`` where they are not ranked.
-        first: (≤ 100 + m,) int32, the first positions.
-    """
-
-    rows: np.ndarray
-    ranks: np.ndarray
-    first: np.ndarray
-
-
-class Listed(Source):
-    """Rankings that were read; what they leave out is not found.
-
-    Args:
-        path: the file, for messages.
-        names: the names of the database.
-        kept: what is kept of each query's ranking, by its name.
-        count: how many photographs were ranked, where they have not all a name.
-        every: whether a query without a ranking has found nothing, in place of not being asked.
-    """
-
-    def __init__(self, path: Path, names: list[str], kept: Mapping[str, Kept], count: int, every: bool) -> None:
-        self.file = path
-        self.names = names
-        self.kept = kept
-        self.count = count
-        self.every = every
-
-    def database(self, truth: Truth) -> list[str]:
-        """The official photographs, or all that are ranked where the ground truth names only some; then distractors."""
-        return self.names
-
-    def has(self, question: Question) -> bool:
-        """Whether its ranking is there, under its own name or its photograph's."""
-        return self.every or question.name in self.kept or question.image in self.kept
-
-    def stand(self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor]) -> Standing:
-        """Looks up where images stand."""
-        lists, ranks = [], [torch.empty(0, dtype=torch.int64)]
-        for question, wanted in zip(questions, matter, strict=True):
-            kept = self.kept.get(question.name, self.kept.get(question.image))
-            if kept is None:
-                lists.append(torch.empty(0, dtype=torch.int64))
-                ranks.append(torch.full((len(wanted),), ABSENT))
-                continue
-            lists.append(torch.from_numpy(kept.first))
-            ranks.append(torch.from_numpy(kept.ranks[np.searchsorted(kept.rows, wanted.numpy())]).long())
-        return Standing.of(max(len(database), self.count), matter, torch.cat(ranks), padded(lists))
 
 
 class Rankings:
@@ -152,7 +94,7 @@ class Rankings:
             self._check_right(truth, names, kept)
         ordered, rows = names.ordered()
         if names.open:
-            kept = _moved(kept, rows)
+            kept = moved(kept, rows)
         taken = 0 if truth.database else count + len(names.more)
         return Listed(self.path, ordered, kept, max(taken, deepest), self.every)
 
@@ -190,24 +132,12 @@ class Rankings:
         )
 
 
-def _moved(kept: Mapping[str, Kept], rows: np.ndarray) -> dict[str, Kept]:
-    """The same where the database is ordered anew, its rows as given."""
-    position = np.empty_like(rows)
-    position[rows] = np.arange(len(rows), dtype=np.int32)
-    found = {}
-    for query, one in kept.items():
-        order = np.argsort(position[one.rows])
-        found[query] = replace(one, rows=position[one.rows][order], ranks=one.ranks[order], first=position[one.first])
-    return found
-
-
-def read_rankings(path: Path, *, places: bool = False, form: Form | None = None, every: bool = False) -> Rankings:
+def read_rankings(path: Path, *, places: bool = False, form: Form | None = None) -> Rankings:
     """Rankings in a text file, a query a line: its name, then the ranked names, best first, each with a score or not.
 
     Args:
         path: the file.
         places: whether a place stands before each ranked name, as in Holidays' result files; the places count then.
         form: how photographs are called; None where the ground truth names them as rankings do.
-        every: whether a query without a ranking has found nothing, in place of not being asked.
     """
-    return Rankings(path, lambda: text_lines(path), places=places, form=form, every=every)
+    return Rankings(path, lambda: text_lines(path), places=places, form=form)
