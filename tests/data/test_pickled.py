@@ -51,6 +51,7 @@ def test_a_pickle_runs_nothing(tmp_path: Path) -> None:
 
 FORGED = Does(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0))
 """A kind of numbers that takes eight bytes of the file for the address of an object."""
+FIELDS = Does(np.dtype, ("i8", False, True), (3, "<", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0))
 ADDRESS = (0x4141414141).to_bytes(8, "little")
 EMPTY = (np.zeros(0).__reduce__()[0], (np.ndarray, (0,), b"b"))
 
@@ -62,6 +63,7 @@ EMPTY = (np.zeros(0).__reduce__()[0], (np.ndarray, (0,), b"b"))
         Does(np.ndarray, ((1,), FORGED, ADDRESS)),
         Does(np.ndarray, ((1,), np.dtype("u1")), (1, (1,), FORGED, False, ADDRESS)),
         Does(*EMPTY, (1, (1,), FORGED, False, ADDRESS)),
+        Does(*EMPTY, (1, (1,), FIELDS, False, ADDRESS)),
         Does(*EMPTY, (1, (1,), np.dtype("O"), False, ADDRESS)),
         Does(*EMPTY, (1, (2,), np.dtype("O"), False, ["a"])),
         Does(*EMPTY, (1, (2,), np.dtype("i8"), False, ADDRESS)),

@@ -71,11 +71,7 @@ class Listed(Source):
 
 
 def moved(kept: Mapping[str, Kept], rows: np.ndarray) -> dict[str, Kept]:
-    """The same where the database is ordered anew, its rows (n,) as given."""
+    """The same where the database is ordered anew, its rows (n,) as given; what lists name keeps its order."""
     position = np.empty_like(rows)
     position[rows] = np.arange(len(rows), dtype=np.int32)
-    found = {}
-    for query, one in kept.items():
-        order = np.argsort(position[one.rows])
-        found[query] = replace(one, rows=position[one.rows][order], ranks=one.ranks[order], first=position[one.first])
-    return found
+    return {q: replace(one, rows=position[one.rows], first=position[one.first]) for q, one in kept.items()}
