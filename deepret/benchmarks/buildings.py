@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
 from deepret.benchmarks.ground_truth.pickled import read_revisited
-from deepret.benchmarks.ground_truth.text import read_text
+from deepret.benchmarks.ground_truth.text import POSITIVES, read_text
 from deepret.benchmarks.protocol import Benchmark
+from deepret.benchmarks.sources.names import Form
+from deepret.benchmarks.sources.rankings import Rankings, read_rankings
 from deepret.benchmarks.truth import Setting, Truth
 from deepret.errors import UserError
+
+LOOKS = re.compile(r"[a-z_]+_[0-9]{6}")
+"""How all photographs are called."""
 
 
 class Buildings(Benchmark):
@@ -42,6 +48,10 @@ class Buildings(Benchmark):
                 f"{pickled.name} in {self.root} will do, too."
             )
         return Truth((), read_text(folder, self.prefix))
+
+    def read_rankings(self, path: Path) -> Rankings:
+        """Rankings whose names may have the folder and the prefix of the published files."""
+        return read_rankings(path, form=Form(self.prefix, LOOKS, f"{self.name[:-2]}_000001", POSITIVES))
 
     def name_of(self, path: Path, folder: Path) -> str:
         """Its file's name, whatever folder it lies in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,11 +11,14 @@ from torch import Tensor
 from deepret.benchmarks.gldv2 import GLDv2
 from deepret.benchmarks.ground_truth.landmarks import SITE, USAGES, read_solution
 from deepret.benchmarks.metrics import Ranks, average_precision_at
+from deepret.benchmarks.result import Describe, Result
+from deepret.benchmarks.sources.ranking_lines import text_lines
 from deepret.benchmarks.sources.rankings import Rankings
 from deepret.benchmarks.truth import Question, Truth, twice
 from deepret.data.sets.lists import read_csv
 from deepret.errors import UserError
 
+SOLUTION = "retrieval_solution_v2.1.csv"
 FIRST = 100
 """The k of mAP@k."""
 
@@ -29,7 +33,8 @@ class GLDv2Retrieval(GLDv2):
     - Figures: mAP@100, of the private queries, which ``mAP`` is, and of the public ones.
     - Image size: the network's own; published figures use a larger side of 1024.
     - Partial: one of the photographs, or of the queries, is missing.
-    - Rankings are read as submissions have them: a CSV of id,images, a query's best first, or as everywhere.
+    - Rankings are read as submissions have them: a CSV of id,images, a query's best first, or as everywhere. A query
+      that has none counts as 0, as in the official program; ``unranked`` says how many.
 
     Weyand et al., Google Landmarks Dataset v2, CVPR 2020.
     """
@@ -51,7 +56,7 @@ class GLDv2Retrieval(GLDv2):
         if (name := twice(database)) is not None:
             raise UserError(f"{listed}: {name} stands there twice.")
         questions = []
-        for one in read_solution(self.root / "retrieval_solution_v2.1.csv", "images")[0]:
+        for one in read_solution(self.root / SOLUTION, "images")[0]:
             for name in one.answers:
                 if name not in known:
                     raise UserError(f"{one.where}: {name} is not in index.csv.")
@@ -63,16 +68,21 @@ class GLDv2Retrieval(GLDv2):
         """mAP@100."""
         return {"mAP": average_precision_at(ranks, FIRST)}
 
+    def evaluate(self, describe: Describe) -> Result:
+        """As everywhere; of rankings in a file it says how many queries have ranked nothing."""
+        found = super().evaluate(describe)
+        if self.ranking is not None:
+            found.counts["unranked"] = int((found.ranking < 0).all(dim=1).sum())
+        return found
+
     def read_rankings(self, path: Path) -> Rankings:
-        """A submission, or a text file."""
-        if path.suffix != ".csv":
-            return super().read_rankings(path)
-        lists: dict[str, list[str]] = {}
-        for where, (query, listed) in read_csv(path, ("id", "images"), SITE):
-            names = listed.split()
-            if query in lists:
-                raise UserError(f"{where}: {query} has a ranking above already.")
-            if (name := twice(names)) is not None:
-                raise UserError(f"{where}: {name} is ranked twice.")
-            lists[query] = names
-        return Rankings(lists, path)
+        """A submission, or a text file; a query without a ranking has found nothing, as in the official program."""
+        ignored = read_solution(self.root / SOLUTION, "images")[1]
+        lines = (lambda: _lines(path)) if path.suffix == ".csv" else (lambda: text_lines(path))
+        return Rankings(path, lines, beside=ignored, every=True)
+
+
+def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:
+    """Those of a submission."""
+    for where, (query, names) in read_csv(path, ("id", "images"), SITE):
+        yield where, query, names.split()

@@ -25,7 +25,8 @@ class Holidays(Benchmark):
       photographs are here whose EXIF says how they were held.
     - Partial: fewer than 1,491 photographs. Without the list nothing says which ones are missing: they count among the
       distractors then, of which there are none.
-    - Rankings are read as the official program has them: QUERY 0 NAME 1 NAME …, a place before each name.
+    - Rankings are read as the official program has them: QUERY 0 NAME 1 NAME …, a place before each name, from 0. The
+      places count, so that a file may leave out what stands between; those behind the query's own are one less.
 
     Jégou et al., Hamming embedding and weak geometric consistency for large scale image search, ECCV 2008.
     """

@@ -2,49 +2,45 @@
 
 from __future__ import annotations
 
-import pickle
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from deepret.data.pickled_values import Made, plain_values
+from deepret.data.pickled_words import read_words
 from deepret.errors import UserError
 
-ALLOWED = (
-    *(("numpy", name) for name in ("ndarray", "dtype")),
-    *((f"numpy.{core}.multiarray", name) for core in ("core", "_core") for name in ("_reconstruct", "scalar")),
-    *((f"numpy.{core}.numeric", "_frombuffer") for core in ("core", "_core")),
-)
-"""What a pickle of numbers, names, plain containers and arrays asks for, from numpy before 2 and since."""
-
-
-class _Plain(pickle.Unpickler):
-    """Reads plain containers, numbers, strings and arrays, and runs nothing."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Lets arrays in alone."""
-        if (module, name) == ("_codecs", "encode"):  # of protocol 2, for bytes
-            return lambda text, _: str(text).encode("latin1")
-        if (module, name) == ("__builtin__", "bytes"):  # of protocol 2, for none
-            return lambda: b""
-        if (module, name) not in ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        core = "_core" if hasattr(np, "_core") else "core"
-        return getattr(import_module(module.replace(".core", f".{core}").replace("._core", f".{core}")), name)
+ROOM = 2**20
+"""Bytes of arrays that may be there beside twice the file's length: short ones are written once and named again."""
 
 
 def read_pickle(path: Path) -> Any:
-    """What a pickle of plain containers, numbers, strings and arrays holds.
+    """What a pickle of plain containers, numbers, strings and arrays holds; an array of objects as a list.
 
     Raises:
         UserError: it cannot be read, or holds something else, of which nothing is run.
     """
     try:
-        with path.open("rb") as file:
-            return _Plain(file, encoding="latin1").load()
+        data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}).") from None
+    try:
+        return plain_values(read_words(data, Made), 2 * len(data) + ROOM)
     except Exception as error:  # a broken pickle raises anything
-        said = " ".join(str(error).split()) or type(error).__name__
+        said = " ".join(str(error).split())[:300] or type(error).__name__
         raise UserError(f"{path}: no pickle of plain lists and numbers ({said}); take the published file.") from None
+
+
+def names_in(held: Any) -> list[str]:
+    """The names in a list, a tuple or an array.
+
+    Raises:
+        TypeError: it is something else, or holds something else.
+    """
+    if not isinstance(held, (list, tuple, np.ndarray)):
+        raise TypeError(f"a {type(held).__name__} where a list of names should be")
+    for name in held:
+        if not isinstance(name, (str, bytes)):
+            raise TypeError(f"a {type(name).__name__} where a name should be")
+    return [name.decode("latin1") if isinstance(name, bytes) else str(name) for name in held]

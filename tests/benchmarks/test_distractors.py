@@ -5,11 +5,14 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 import torch
 from benchmarks.walks import average_precision
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deepret.benchmarks.oxford5k import Oxford5k
 from deepret.benchmarks.roxford5k import ROxford5k
@@ -38,10 +41,14 @@ def oxford(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of five photographs the text files name four."""
     for name, value in (("count", 5), ("asked", 1), ("enlarged", ("oxford105k", len(MORE)))):
         monkeypatch.setattr(Oxford5k, name, value)
-    (tmp_path / "groundtruth").mkdir()
+    return texts(tmp_path)
+
+
+def texts(root: Path) -> Path:
+    (root / "groundtruth").mkdir()
     for kind, text in {"query": "oxc1_a 0 0 9 9", "good": "a", "ok": "c", "junk": "b\nd"}.items():
-        (tmp_path / "groundtruth" / f"tower_1_{kind}.txt").write_text(f"{text}\n")
-    return tmp_path
+        (root / "groundtruth" / f"tower_1_{kind}.txt").write_text(f"{text}\n")
+    return root
 
 
 def listed(root: Path, names: Sequence[str] = MORE, file: str = "more.txt") -> str:
@@ -78,7 +85,7 @@ def test_a_folder_names_them_too_and_the_last_part_will_do_where_it_is_one_photo
             ROxford5k(str(revisited), ranking=ranked(revisited, "q", ["x1"]), distractors=distractors).evaluate(
                 undescribed
             )
-        with pytest.raises(UserError, match="q ranks 0a/x2 twice"):
+        with pytest.raises(UserError, match="line 1: 0a/x2 is ranked twice"):
             ROxford5k(
                 str(revisited), ranking=ranked(revisited, "q", ["x2", "0a/x2"]), distractors=distractors
             ).evaluate(undescribed)
@@ -111,15 +118,66 @@ def test_where_the_truth_names_only_some_a_short_ranking_is_one_of_the_whole_dat
 
 
 def test_where_the_truth_names_only_some_names_beyond_the_published_are_said(oxford: Path) -> None:
-    ranking = ranked(oxford, "tower_1", ["a", "c", "e", *MORE])
-    found = Oxford5k(str(oxford), ranking=ranking).evaluate(undescribed)
+    others = [f"oxford_{i:06d}" for i in range(5)]
+    found = Oxford5k(str(oxford), ranking=ranked(oxford, "tower_1", ["a", "c", *others])).evaluate(undescribed)
     assert found.benchmark == "oxford5k (and 4 more)"
+    ranking = ranked(oxford, "tower_1", ["a", "c", *others[:2], *MORE[:3]])
     found = Oxford5k(str(oxford), ranking=ranking, distractors=listed(oxford, MORE[:3])).evaluate(undescribed)
     assert found.benchmark == "oxford105k (partial: 8 of 9)"  # y is none of the five, nor a distractor
     assert found.counts["missing_distractors"] == 1
     ranking = ranked(oxford, "tower_1", ["a", "c", *MORE[:3]])
     found = Oxford5k(str(oxford), ranking=ranking, distractors=listed(oxford, MORE[:3])).evaluate(undescribed)
     assert found.benchmark == "oxford105k (partial: 8 of 9)"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "b a oxford_000009 c",
+        "images/b.jpg images/oxc1_a.jpg oxc1_oxford_000009 deep/folder/c",
+        "b 9 a 8 oxford_000009 7 c 6",
+        "b 0.9 oxc1_a 0.8 oxford_000009 0.7 c 0.6",
+    ],
+)
+@pytest.mark.parametrize("query", ["tower_1", "a", "oxc1_a", "images/oxc1_a.jpg"])
+def test_folders_the_published_prefix_and_scores_are_no_part_of_a_name(oxford: Path, query: str, words: str) -> None:
+    found = Oxford5k(str(oxford), ranking=ranked(oxford, query, words.split())).evaluate(undescribed)
+    assert found.benchmark == "oxford5k"
+    assert found.metrics["mAP"] == pytest.approx(average_precision("baec", "ac", "bd"), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("0 a 1 c", r"line 1: tower_1 ranks 0, which is neither .* \(wanted: names such as oxford_000001\)"),
+        ("a 0.5 c", r"tower_1 ranks 0.5, which is neither"),
+        ("a Tower_000001", r"tower_1 ranks Tower_000001"),
+        ("a tower_00001", r"tower_1 ranks tower_00001"),
+        ("a 000001", r"tower_1 ranks 000001"),
+        ("a oxc1_a", r"line 1: a is ranked twice"),
+        ("oxford_000001 b", r"no ranking has any photograph that is right .* such as oxford_000001"),
+        ("", r"no ranking has any photograph that is right"),
+    ],
+)
+def test_names_that_no_photograph_has_are_told(oxford: Path, words: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        Oxford5k(str(oxford), ranking=ranked(oxford, "tower_1", words.split())).evaluate(undescribed)
+
+
+@given(st.permutations(["a", "b", "c", "d", "zoo_000001", "abbey_000002", *MORE]), st.integers(1, 10))
+def test_the_order_of_what_the_truth_leaves_out_changes_nothing(names: list[str], length: int) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in (("count", 6), ("asked", 1), ("enlarged", ("oxford105k", len(MORE)))):
+            patch.setattr(Oxford5k, name, value)
+        root = texts(Path(folder))
+        names = names[:length]
+        ranking = ranked(root, "tower_1", ["a", *(name for name in names if name != "a")])
+        found = Oxford5k(folder, ranking=ranking, distractors=listed(root)).evaluate(undescribed)
+    order = ["a", *(name for name in names if name != "a")]
+    assert found.metrics["mAP"] == pytest.approx(average_precision(order, "ac", "bd"), abs=1e-12)
+    database = sorted({"a", "b", "c", "d", *names} - set(MORE)) + MORE
+    shown = [name for name in order if name not in "bd"]
+    assert [database[i] for i in found.ranking[0].tolist() if i >= 0] == shown
 
 
 def test_a_list_may_name_the_official_photographs_too(revisited: Path) -> None:

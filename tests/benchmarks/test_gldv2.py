@@ -43,6 +43,18 @@ def test_a_submission_is_scored_by_its_first_hundred(root: Path) -> None:
     assert found.counts["queries"] == 2
 
 
+@pytest.mark.parametrize("file", ["mine.csv", "mine.txt"])
+def test_a_query_without_a_ranking_counts_as_nothing_found(root: Path, file: str) -> None:
+    """As in the official program, which divides by the queries of the solution; ignored ones may be there."""
+    lines = {"q000000000000002": INDEX[1], "q000000000000003": INDEX[0]}
+    between, head = (",", "id,images\n") if file == "mine.csv" else (" ", "")
+    (root / file).write_text(head + "".join(f"{query}{between}{names}\n" for query, names in lines.items()))
+    found = GLDv2Retrieval(str(root), ranking=str(root / file)).evaluate(undescribed)
+    assert found.benchmark == "gldv2_retrieval"
+    assert found.metrics == pytest.approx({"mAP": 0, "mAP public": 1})
+    assert (found.counts["queries"], found.counts["unranked"], found.counts["left_out"]) == (2, 1, 0)
+
+
 def test_photographs_lie_in_folders_by_their_ids(root: Path) -> None:
     names = [*INDEX, *(row[0] for row in SOLUTION)]
     for name in names:
@@ -69,7 +81,9 @@ def test_photographs_lie_in_folders_by_their_ids(root: Path) -> None:
         ("retrieval_solution_v2.1.csv", "id,images\nq,x\n", r"it has no column Usage"),
         ("retrieval_solution_v2.1.csv", "id,images,Usage\n", r"there is no query in it"),
         ("mine.csv", f"id,images\nq000000000000001,{INDEX[0]} {INDEX[0]}\n", r"line 2: .* is ranked twice"),
-        ("mine.csv", "id,images\na,\na,\n", r"line 3: a has a ranking above already"),
+        ("mine.csv", "id,images\nq000000000000001,\nq000000000000001,\n", r"line 3: q0.*1 has a ranking above already"),
+        ("mine.csv", "id,images\nq000000000000003,\na,\n", r"line 3: a is no query of the ground truth"),
+        ("mine.csv", "id,images\n", r"mine.csv: there is no ranking in it"),
     ],
 )
 def test_what_cannot_be_right_is_told(root: Path, name: str, text: str, told: str) -> None:

@@ -182,6 +182,7 @@ def test_what_an_index_does_not_find_says_nothing() -> None:
         ("mine.csv", "id,landmarks\nq1,7 high\n", r"mine.csv, line 2: 'high' is no confidence"),
         ("mine.csv", "id,landmarks\nq1,7 nan\n", r"line 2: 'nan' is no confidence"),
         ("mine.csv", "id,landmarks\nq1,tower 1\n", r"line 2: 'tower' is no landmark"),
+        ("mine.csv", f"id,landmarks\nq1,{'9' * 5000} 1\n", r"line 2: '9{40}' is no landmark"),
         ("mine.csv", "id,landmarks\nq1,7\n", r"line 2: '7'; wanted: a landmark and its confidence, or nothing"),
         ("mine.csv", "id,landmarks\nq1,\nq1,\n", r"line 3: q1 has a prediction above already"),
         ("mine.csv", "id,landmarks\nx,\n", r"line 2: x is no query of the solution"),
@@ -191,12 +192,18 @@ def test_what_an_index_does_not_find_says_nothing() -> None:
         ("recognition_solution_v2.1.csv", "id,landmarks,Usage\nq,x,Private\n", r"line 2: 'x' is no landmark"),
         (
             "recognition_solution_v2.1.csv",
+            f"id,landmarks,Usage\nq,{'9' * 19},Private\n",
+            r"line 2: '9{19}' is no landmark",
+        ),
+        (
+            "recognition_solution_v2.1.csv",
             "id,landmarks,Usage\nq,,Private\nq,,Public\n",
             r"line 3: q stands there twice",
         ),
         ("recognition_solution_v2.1.csv", "id,landmarks,Usage\nq,,Private\n", r"none of the 1 queries"),
         ("train_clean.csv", "landmark_id,images\n7,a b\n8,b\n", r"train_clean.csv, line 3: b stands there twice"),
         ("train_clean.csv", "landmark_id,images\nx,a b\n", r"line 2: 'x' is no landmark"),
+        ("train_clean.csv", f"landmark_id,images\n{'9' * 25},a b\n", r"line 2: '9{25}' is no landmark"),
         ("train_clean.csv", "", r"train_clean.csv: it has no column landmark_id, images"),
     ],
 )

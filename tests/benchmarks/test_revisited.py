@@ -213,3 +213,36 @@ def test_reads_the_official_revisited_ground_truth(ground_truth: Path) -> None:
     found = read_revisited(ground_truth / "gnd_roxford5k.pkl", ("easy", "hard", "junk"))
     assert (len(found.database), len(found.questions)) == (ROxford5k.count, ROxford5k.asked)
     assert found.questions[0].box == pytest.approx((136.5, 34.1, 648.5, 955.7))
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"easy": [0.9]}, "ValueError: 0.9 where a position should be"),
+        ({"easy": [math.nan]}, "nan where a position should be"),
+        ({"easy": [2**63]}, "9223372036854775808 where a position should be"),
+        ({"easy": [10**30]}, "a whole number of more than 64 bits"),
+        ({"easy": ["0"]}, "where numbers should be"),
+        ({"easy": [True]}, "bool where numbers should be"),
+        ({"easy": [[0], [1, 2]]}, "it does not hold"),
+        ({"bbx": ["0", "0", "9", "9"]}, "where numbers should be"),
+        ({"imlist": "abc"}, "a str where a list of names should be"),
+        ({"imlist": ["a", ["b"], "c"]}, "a list where a name should be"),
+        ({"gnd": [np.float64(2)]}, "it does not hold"),
+        ({"gnd": 3}, "it does not hold"),
+        (np.arange(3), "it does not hold"),
+    ],
+)
+def test_what_is_no_ground_truth_is_told(tmp_path: Path, changed: Any, told: str) -> None:
+    entry = {"bbx": [0, 0, 9, 9], "easy": [0.0, 2], "hard": np.array([1.0]), "junk": np.zeros((0, 2))}
+    held = {"imlist": ["a", "b", "c"], "qimlist": np.array(["q"]), "gnd": [entry]}
+    path = tmp_path / "gnd.pkl"
+    path.write_bytes(pickle.dumps(held))
+    [question] = read_revisited(path, ("easy", "hard", "junk")).questions
+    assert question.lists == {"easy": ["a", "c"], "hard": ["b"], "junk": []}
+    if isinstance(changed, dict):
+        entry.update({key: value for key, value in changed.items() if key in entry})
+        held.update({key: value for key, value in changed.items() if key in held})
+    path.write_bytes(pickle.dumps(held if isinstance(changed, dict) else changed))
+    with pytest.raises(UserError, match=told):
+        read_revisited(path, ("easy", "hard", "junk"))

@@ -154,7 +154,7 @@ CASES: dict[str, tuple[Callable[[Path], list[str]], list[str]]] = {
     "ranking: a query twice": (ranking("100000 0 100001\n\n100000 0 100100\n"), ["line 3", "100000 has a ranking"]),
     "ranking: a place twice": (ranking("100000 0 100001 0 100100\n"), ["line 1", "place 0 stands there twice"]),
     "ranking: unknown images": (ranking("100000 0 999999\n"), ["999999", "benchmark.distractors"]),
-    "ranking: unknown queries": (ranking("paris 0 100001\n"), ["none of the 2 queries", "ranking.txt", "100000"]),
+    "ranking: unknown queries": (ranking("paris 0 100001\n"), ["ranking.txt, line 1", "paris is no query", "100000"]),
     "ranking: no list of distractors": (
         lambda t: [*ranking("100000 0 100001\n")(t), f"benchmark.distractors={t / 'none'}"],
         ["benchmark.distractors", "No such file"],

@@ -12,6 +12,8 @@ from deepret.errors import UserError
 USAGES = ("private", "public")
 """What queries are for: the main figure and the other one."""
 IGNORED = "ignored"
+DIGITS = 18
+"""Of a landmark's number at most; 64 bits hold them."""
 SITE = "https://github.com/cvdfoundation/google-landmark has it."
 
 
@@ -82,6 +84,6 @@ def landmark_of(word: str, where: str) -> int:
     Raises:
         UserError: it is none.
     """
-    if not word.isascii() or not word.isdecimal():
-        raise UserError(f"{where}: {word!r} is no landmark; wanted: its number, such as 138982.")
+    if not word.isascii() or not word.isdecimal() or len(word) > DIGITS:
+        raise UserError(f"{where}: {word[:40]!r} is no landmark; wanted: its number, such as 138982.")
     return int(word)

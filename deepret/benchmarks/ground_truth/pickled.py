@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepret.benchmarks.truth import Question, Truth, plain, twice
-from deepret.data.pickled import read_pickle
+from deepret.data.pickled import names_in, read_pickle
 from deepret.errors import UserError
 
 
@@ -26,11 +26,11 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
     """
     found = read_pickle(path)
     try:
-        names, queries = ([plain(str(name)) for name in found[key]] for key in ("imlist", "qimlist"))
+        names, queries = ([plain(name) for name in names_in(found[key])] for key in ("imlist", "qimlist"))
         truth = list(found["gnd"])
-        lists = [{kind: np.asarray(entry[kind], dtype=np.int64).ravel() for kind in kinds} for entry in truth]
-        boxes = [tuple(float(side) for side in np.asarray(entry["bbx"]).ravel()) for entry in truth]
-    except (KeyError, TypeError, ValueError) as error:
+        lists = [{kind: _positions(entry[kind]) for kind in kinds} for entry in truth]
+        boxes = [tuple(_numbers(entry["bbx"]).astype(float).tolist()) for entry in truth]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
         wanted = f"imlist, qimlist and gnd with bbx, {', '.join(kinds)}"
         raise UserError(f"{path}: it does not hold {wanted} ({type(error).__name__}: {error}).") from None
     if len(queries) != len(truth):
@@ -50,6 +50,24 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
             raise UserError(f"{where}: {again} stands in its lists twice.")
         questions.append(Question(query, query, kept, (box[0], box[1], box[2], box[3]), where))
     return Truth(names, questions)
+
+
+def _numbers(held: Any) -> np.ndarray[Any, Any]:
+    """A list of numbers, as it is."""
+    found = np.asarray(held).ravel()
+    if len(found) and found.dtype.kind not in "iuf":
+        raise ValueError(f"{found.dtype.name} where numbers should be")
+    return found
+
+
+def _positions(held: Any) -> np.ndarray[Any, Any]:
+    """A list of whole numbers, int64; fractions are refused."""
+    found = _numbers(held)
+    with np.errstate(invalid="ignore"):
+        whole = found.astype(np.int64)
+    if (wrong := found[whole != found]).size:
+        raise ValueError(f"{wrong[0]} where a position should be")
+    return whole
 
 
 def _check_positions(path: Path, lists: Sequence[dict[str, np.ndarray[Any, Any]]], count: int) -> None:

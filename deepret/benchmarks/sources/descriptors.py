@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 
@@ -15,6 +16,11 @@ from deepret.benchmarks.sources.source import Compared, ranked
 from deepret.benchmarks.standing import ABSENT
 from deepret.benchmarks.truth import Question, Truth, plain
 from deepret.errors import UserError
+
+BLOCK = 2**16
+"""Codes that are looked at, or made float32, at once."""
+SHORTEST, LONGEST = 1e-15, 1e19
+"""Between these lengths a product of two codes is a number of float32, neither zero nor infinite."""
 
 
 class Descriptors(Compared):
@@ -83,12 +89,18 @@ def read_descriptors(path: Path) -> tuple[dict[str, int], Tensor]:
 
         try:
             with safe_open(str(path), "pt") as file:
-                codes = file.get_tensor("codes").float()
-                names = [str(name) for name in json.loads((file.metadata() or {})["names"])]
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+                codes = file.get_tensor("codes")
+                names = json.loads((file.metadata() or {})["names"])
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise UserError(
                 f"{path}: cannot be read ({error}); wanted: a tensor codes, and its names as a list in the metadata."
             ) from None
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise UserError(f"{path}: names in its metadata is not a list of names.")
+        if not codes.is_floating_point():
+            kind = str(codes.dtype).removeprefix("torch.")
+            raise UserError(f"{path}: codes of {kind}; wanted: float32 (n, D), a code a row.")
+        codes = codes.float()
         check_codes(path, codes)
         listed = path
     else:
@@ -122,21 +134,38 @@ def read_codes(path: Path) -> Tensor:
         raise UserError(f"{path}: it holds several tables; wanted: a .npy, one of (n, D) numbers.")
     if found.ndim != 2 or found.dtype.kind != "f":
         raise UserError(f"{path}: {found.dtype} of shape {found.shape}; wanted: float32 (n, D), a code a row.")
-    codes = torch.from_numpy(found if found.dtype == np.float32 else found.astype(np.float32))
+    codes = torch.from_numpy(found if found.dtype == np.float32 else _single(found))
     check_codes(path, codes)
     return codes
 
 
-def check_codes(path: Path, codes: Tensor, block: int = 2**16) -> None:
+def _single(found: np.ndarray) -> np.ndarray:
+    """A table float32, made of one that is mapped from its file a block at a time."""
+    codes = np.empty(found.shape, dtype=np.float32)
+    with np.errstate(over="ignore"):  # what becomes infinite is told with its row
+        for start in range(0, len(found), BLOCK):
+            codes[start : start + BLOCK] = found[start : start + BLOCK]
+    return codes
+
+
+def check_codes(path: Path, codes: Tensor, block: int = BLOCK) -> None:
     """Refuses codes that cannot be compared.
 
     Raises:
-        UserError: no table, numbers that are none, or a code that is zero.
+        UserError: no table, numbers that are none, or a code that is zero, or too short or too long for float32.
     """
     if codes.ndim != 2:
         raise UserError(f"{path}: codes of shape {tuple(codes.shape)}; wanted: (n, D), a code a row.")
     for start in range(0, len(codes), block):
-        length = codes[start : start + block].norm(dim=1)
-        for wrong, what in ((~length.isfinite(), "is not finite"), (length == 0, "is zero")):
-            if wrong.any():
-                raise UserError(f"{path}: code {start + int(wrong.nonzero()[0]):,} {what}, so nothing is near it.")
+        part = codes[start : start + block]
+        length = part.norm(dim=1)
+        if len(wrong := (~((length > SHORTEST) & (length < LONGEST))).nonzero()):
+            row = int(wrong[0])
+            exact = float(part[row].double().norm())
+            if not math.isfinite(exact) or exact == 0:
+                what = "is zero" if exact == 0 else "is not finite"
+                raise UserError(f"{path}: code {start + row:,} {what}, so nothing is near it.")
+            raise UserError(
+                f"{path}: code {start + row:,} is {exact:.3g} long, so that its inner products are no numbers of "
+                f"float32: multiply all codes by one number, or give them the length 1."
+            )

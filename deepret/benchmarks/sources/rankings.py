@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-import torch
-from torch import Tensor
+import numpy as np
+from tqdm import tqdm
 
-from deepret.benchmarks.sources.source import Source
-from deepret.benchmarks.standing import ABSENT, Standing, padded
-from deepret.benchmarks.truth import Question, Truth, plain, twice
+from deepret.benchmarks.result import LISTED
+from deepret.benchmarks.sources.listed import Kept, Listed, moved
+from deepret.benchmarks.sources.names import UNKNOWN, Form, Names
+from deepret.benchmarks.sources.ranking_lines import Lines, placed, text_lines, without_scores
+from deepret.benchmarks.standing import ABSENT
+from deepret.benchmarks.truth import Truth
 from deepret.errors import UserError
 
 
-class Rankings(Source):
-    """Rankings in a text file, whoever made them; what they leave out is not found.
+class Rankings:
+    """A file of rankings, which is read, a line at a time, when it is known what they may name.
 
     Args:
-        lists: the ranked names of each query, best first, by the query's name.
-        path: the file, for messages.
-        distractors: names of what was ranked beside the official photographs, each once and none of those.
-        count: how many photographs were ranked, where the rankings name fewer.
+        path: the file.
+        lines: gives its lines.
+        places: whether a place stands before each ranked name, as in Holidays' result files; the places count then.
+        form: how photographs are called; None where the ground truth names them as rankings do.
+        beside: queries that may have a ranking, too, which is ignored.
+        every: whether a query without a ranking has found nothing, in place of not being asked.
     """
 
     def __init__(
-        self, lists: Mapping[str, Sequence[str]], path: Path, distractors: Sequence[str] = (), count: int = 0
+        self,
+        path: Path,
+        lines: Lines,
+        *,
+        places: bool = False,
+        form: Form | None = None,
+        beside: Collection[str] = (),
+        every: bool = False,
     ) -> None:
-        self.lists = lists
-        self.file = self.path = path
-        self.distractors = distractors
-        self.added = len(distractors)
-        self.count = count
+        self.path = path
+        self.lines = lines
+        self.places = places
+        self.form = form
+        self.beside = beside
+        self.every = every
 
-    def among(self, truth: Truth, count: int, distractors: Sequence[str]) -> Rankings:
-        """These rankings as those of a database.
+    def among(self, truth: Truth, count: int, distractors: Sequence[str]) -> Listed:
+        """The rankings as those of a database; of each only what the figures need stays.
 
         A ranking may call a distractor by the last part of its path, where no other photograph is called so.
 
@@ -44,103 +57,87 @@ class Rankings(Source):
             distractors: names of what was ranked beside them.
 
         Raises:
-            UserError: a ranking that names a photograph in both ways.
+            UserError: a file that cannot be read or has no ranking; a query that is none, or stands there twice; a name
+                that is none of the database's, or is ranked twice; places without names; or, where the ground truth
+                names only some photographs, no right one in any ranking.
         """
-        official = {*truth.database, *truth.named()}
-        more = [name for name in distractors if name not in official]
-        known = {*official, *more}
-        last: dict[str, list[str]] = {}
-        for name in more:
-            last.setdefault(name.rpartition("/")[2], []).append(name)
-        whole = {part: names[0] for part, names in last.items() if len(names) == 1 and part not in known}
-        lists = {query: [whole.get(name, name) for name in names] for query, names in self.lists.items()}
-        for query, names in lists.items():
-            if (again := twice(names)) is not None:
-                raise UserError(f"{self.path}: {query} ranks {again} twice.")
-        return Rankings(lists, self.path, more, 0 if truth.database else count + len(more))
+        names = Names(truth, distractors, self.form)
+        asked: dict[str, list[int]] = {}
+        for number, question in enumerate(truth.questions):
+            for name in {question.name, question.image}:
+                asked.setdefault(name, []).append(number)
+        kept: dict[str, Kept] = {}
+        seen: set[str] = set()
+        deepest = 0
+        for where, word, words in tqdm(self.lines(), unit=" queries", desc="reading", disable=None, leave=False):
+            query = names.query(word, asked)
+            if query in seen:
+                raise UserError(f"{where}: {query} has a ranking above already.")
+            seen.add(query)
+            if query in self.beside or not asked:
+                continue
+            if query not in asked:
+                such = truth.questions[0].name
+                raise UserError(f"{where}: {query} is no query of the ground truth, such as {such}.")
+            rows, places = self._rows(names, query, words, where)
+            deepest = max(deepest, int(places[-1]) + 1 if len(places) else 0)
+            wanted = {n for i in asked[query] for group in truth.questions[i].lists.values() for n in group}
+            matter = np.array(sorted(names.rows[n] for n in wanted if n in names.rows), dtype=np.int32)
+            stands = np.full(len(names.rows), ABSENT, dtype=np.int32)
+            stands[rows] = places
+            kept[query] = Kept(matter, stands[matter], rows[: LISTED + len(matter)].copy())
+        if not seen:
+            raise UserError(
+                f"{self.path}: there is no ranking in it; wanted, a line a query: its name, then the ranked names."
+            )
+        if names.open:
+            self._check_right(truth, names, kept)
+        ordered, rows = names.ordered()
+        if names.open:
+            kept = moved(kept, rows)
+        taken = 0 if truth.database else count + len(names.more)
+        return Listed(self.path, ordered, kept, max(taken, deepest), len(names.more), self.every)
 
-    def database(self, truth: Truth) -> list[str]:
-        """The official photographs, or all that are ranked where the ground truth names only some; then distractors."""
-        named = truth.database or sorted(truth.named().union(*self.lists.values()).difference(self.distractors))
-        return [*named, *self.distractors]
+    def _rows(self, names: Names, query: str, words: Sequence[str], where: str) -> tuple[np.ndarray, np.ndarray]:
+        """Rows (n,) int32 of what a line ranks, best first, and the rank of each, from 0."""
+        if self.places:
+            words, stated = placed(words, where)
+        else:
+            words, stated = without_scores(words, lambda word: names.row(word) != UNKNOWN), list[int]()
+        get = names.rows.get
+        rows = np.array([row if (row := get(word)) is not None else names.row(word) for word in words], np.int32)
+        if len(wrong := np.flatnonzero(rows == UNKNOWN)):
+            beside = "among benchmark.distractors" if names.more else "named by benchmark.distractors"
+            such = f" (wanted: names such as {self.form.example})" if self.form is not None else ""
+            raise UserError(
+                f"{where}: {query} ranks {words[wrong[0]]}, which is neither in the database nor {beside}{such}."
+            )
+        ordered = np.sort(rows)
+        if len(again := ordered[1:][ordered[1:] == ordered[:-1]]):
+            name = list(names.rows)[again[0]]
+            raise UserError(f"{where}: {name} is ranked twice.")
+        return rows, np.array(stated, np.int32) if self.places else np.arange(len(rows), dtype=np.int32)
 
-    def has(self, question: Question) -> bool:
-        """Whether its ranking is there, under its own name or its photograph's."""
-        return question.name in self.lists or question.image in self.lists
-
-    def stand(
-        self, questions: Sequence[Question], database: Sequence[str], matter: Sequence[Tensor], ignored: int = 0
-    ) -> Standing:
-        """Looks up where images stand.
-
-        Raises:
-            UserError: a ranked name that is none of the database's.
-        """
-        place = {name: position for position, name in enumerate(database)}
-        lists, ranks = [], [torch.empty(0, dtype=torch.int64)]
-        for question, wanted in zip(questions, matter, strict=True):
-            names = self.lists[question.name if question.name in self.lists else question.image]
-            for name in names:
-                if name not in place:
-                    beside = "among benchmark.distractors" if self.distractors else "named by benchmark.distractors"
-                    raise UserError(
-                        f"{self.path}: {question.name} ranks {name}, which is neither in the database nor {beside}."
-                    )
-            row = [place[name] for name in names]
-            stands = {position: rank for rank, position in enumerate(row)}
-            lists.append(torch.tensor(row, dtype=torch.int64))
-            ranks.append(torch.tensor([stands.get(i, ABSENT) for i in wanted.tolist()], dtype=torch.int64))
-        return Standing.of(max(len(database), self.count), matter, torch.cat(ranks), padded(lists))
+    def _check_right(self, truth: Truth, names: Names, kept: Mapping[str, Kept]) -> None:
+        """Refuses rankings in which nothing is right, though names of photographs are."""
+        assert self.form is not None
+        for question in truth.questions:
+            found = kept.get(question.name, kept.get(question.image))
+            right = [names.rows[n] for kind in self.form.right for n in question.lists[kind]]
+            if found is not None and (found.ranks[np.searchsorted(found.rows, right)] != ABSENT).any():
+                return
+        raise UserError(
+            f"{self.path}: no ranking has any photograph that is right for its query, as the ground truth calls them, "
+            f"such as {self.form.example}."
+        )
 
 
-def read_rankings(path: Path, *, places: bool = False) -> Rankings:
-    """Reads rankings, a query a line: its name, then the ranked names, best first, each followed by a score or not.
+def read_rankings(path: Path, *, places: bool = False, form: Form | None = None) -> Rankings:
+    """Rankings in a text file, a query a line: its name, then the ranked names, best first, each with a score or not.
 
     Args:
         path: the file.
-        places: whether a place stands before each ranked name, as in Holidays' result files.
-
-    Raises:
-        UserError: it cannot be read, a query or a ranked name stands there twice, or places without names.
+        places: whether a place stands before each ranked name, as in Holidays' result files; the places count then.
+        form: how photographs are called; None where the ground truth names them as rankings do.
     """
-    try:
-        lines = path.read_text("utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error}).") from None
-    found: dict[str, list[str]] = {}
-    for number, line in enumerate(lines, start=1):
-        query, *words = line.split() or [""]
-        if not query:
-            continue
-        query, where = plain(query), f"{path}, line {number}"
-        if query in found:
-            raise UserError(f"{where}: {query} has a ranking above already.")
-        names = _placed(words, where) if places else [plain(w) for i, w in enumerate(words) if not _score(w, i)]
-        if (name := twice(names)) is not None:
-            raise UserError(f"{where}: {name} is ranked twice.")
-        found[query] = names
-    if not found:
-        raise UserError(f"{path}: there is no ranking in it; wanted, a line a query: its name, then the ranked names.")
-    return Rankings(found, path)
-
-
-def _score(word: str, place: int) -> bool:
-    """Whether a word is a score: a number with a point or an exponent, and not the first one."""
-    if place == 0 or not any(sign in word for sign in ".eE"):
-        return False
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _placed(words: Sequence[str], where: str) -> list[str]:
-    """Names in the order of the places that stand before them."""
-    numbers, names = words[::2], [plain(word) for word in words[1::2]]
-    if len(numbers) != len(names) or not all(number.lstrip("-").isdecimal() for number in numbers):
-        raise UserError(f"{where}: wanted pairs of place and name: QUERY 0 NAME 1 NAME.")
-    if (again := twice(numbers)) is not None:
-        raise UserError(f"{where}: place {again} stands there twice.")
-    order = sorted(range(len(names)), key=lambda i: int(numbers[i]))
-    return [names[i] for i in order]
+    return Rankings(path, lambda: text_lines(path), places=places, form=form)

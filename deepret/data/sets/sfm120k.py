@@ -10,7 +10,7 @@ import numpy as np
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.listing import Row
-from deepret.data.pickled import read_pickle
+from deepret.data.pickled import names_in, read_pickle
 from deepret.data.sets.published import PublishedSet
 from deepret.errors import UserError
 
@@ -121,7 +121,7 @@ class Part:
 
     def __init__(self, split: str, found: Mapping[str, Any]) -> None:
         self.split = split
-        self.cids = [str(cid) for cid in found["cids"]]
+        self.cids = names_in(found["cids"])
         self.clusters = [f"{split} {int(number)}" for number in found["cluster"]]
         self.queries, self.positives = (_positions(found[key], len(self.cids)) for key in ("qidxs", "pidxs"))
         if len(self.clusters) != len(self.cids) or len(self.queries) != len(self.positives):
