@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from deepret.benchmarks.truth import Question, Truth, plain, twice
-from deepret.data.pickled import names_in, read_pickle
+from deepret.data.pickles.read import names_in, read_pickle
 from deepret.errors import UserError
 
 

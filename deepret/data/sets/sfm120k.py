@@ -10,7 +10,7 @@ import numpy as np
 
 from deepret.data.catalogue import Catalogue
 from deepret.data.listing import Row
-from deepret.data.pickled import names_in, read_pickle
+from deepret.data.pickles.read import names_in, read_pickle
 from deepret.data.sets.published import PublishedSet
 from deepret.errors import UserError
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from deepret.data.pickled import names_in, read_pickle
+from deepret.data.pickles.read import names_in, read_pickle
 from deepret.errors import UserError
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from deepret.data.pickled_values import Made, plain_values
-from deepret.data.pickled_words import read_words
+from deepret.data.pickles.values import Made, plain_values
+from deepret.data.pickles.words import read_words
 from deepret.errors import UserError
 
 ROOM = 2**20

@@ -1,0 +1,1 @@
+"""Pickles of others, read by a reader that calls nothing."""
