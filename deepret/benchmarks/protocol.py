@@ -32,7 +32,8 @@ Lists = Mapping[str, Sequence[Tensor]]
 class Benchmark(ABC):
     """Asks a benchmark's queries and says what the answers are worth.
 
-    A query is left out where it is not there itself, or none of its positives is. Where the ground truth lists the
+    A query is left out where it is not there itself, or none of its positives is; where a protocol divides by all
+    queries, one that a file of rankings leaves out counts as 0. Where the ground truth lists the
     database, nothing else in the folder or in a file of codes is ranked. Equal scores rank by position: the official
     order of the database, then the names of what was added.
 
