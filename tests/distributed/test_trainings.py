@@ -20,7 +20,7 @@ from deepret.config import groups
 from deepret.runs.figures import read_csv
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS, LIMIT = 20, 420
+STEPS, LIMIT = 20, 900
 RUN = ("debug=fast", "trainer.precision=64-true", "optimizer.lr=0.0005", f"stages.steps={STEPS}", "batch.images=4")
 """In float64, where differences in rounding do not grow from step to step until they are seen."""
 POOL = ("mining.margin=2.0", "batch.images=6", "batch.images_per_class=3")
