@@ -166,10 +166,12 @@ class Benchmark(ABC):
         return self.read_rankings(self.ranking).among(truth, self.count, more)
 
     def prepare(self) -> None:
-        """Refuses two sources of rankings, and half of one; then fetches what is missing, where that is asked for.
+        """Refuses, before any work, two sources of rankings, half of one, and a root that is not there.
+
+        What is missing is fetched first, where that is asked for.
 
         Raises:
-            UserError: there are two, or codes of queries alone; or what cannot be fetched.
+            UserError: there are two, or codes of queries alone; what cannot be fetched; or no such folder.
         """
         if self.ranking is not None and self.descriptors is not None:
             raise UserError("benchmark.ranking and benchmark.descriptors are two sources of rankings: give one.")
@@ -177,8 +179,11 @@ class Benchmark(ABC):
             raise UserError(
                 "benchmark.queries has codes of queries: give those of the database as benchmark.descriptors."
             )
+        photographs = self.ranking is None and self.descriptors is None
         if self.download:
-            fetch_set(self.name, self.root, photographs=self.ranking is None and self.descriptors is None)
+            fetch_set(self.name, self.root, photographs=photographs)
+        if photographs and not self.root.is_dir():
+            raise UserError(f"benchmark.root={self.root}: there is no such folder{self.remedy(self.folder)}")
 
     def compared(self, describe: Describe, truth: Truth) -> Compared:
         """Codes that are compared: those in files, or those of the photographs.

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from deepret import config as configuration
+from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.result import Result
 from deepret.data import check
 from deepret.data.catalogue import Catalogue
@@ -81,6 +82,7 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
             "regions=rpn: its RPN is untrained, so it has no proposals to give: name a trained one with "
             "checkpoint=PATH, or take regions=grid."
         )
+    check_benchmark(config)
     catalogue = first(lambda: catalogue_of(config))
     if found is None:
         network = first_network(config, catalogue, device)
@@ -176,6 +178,19 @@ def miniature(cfg: DictConfig, overrides: list[str]) -> DictConfig:
     own = ("_target_", "fit_images")
     kept["stages"] = {k: v for k, v in kept["stages"].items() if k in own or f"stages.{k}" in named}
     return OmegaConf.create({k: v for k, v in kept.items() if k not in training or k in tops})
+
+
+def check_benchmark(config: dict[str, Any]) -> None:
+    """Looks for the files of a benchmark that has some, before any network is made.
+
+    Raises:
+        UserError: they are missing or cannot be read.
+    """
+    target = locate(config["benchmark"]["_target_"])
+    if isinstance(target, type) and issubclass(target, Benchmark):
+        benchmark: Benchmark = build(config["benchmark"])
+        benchmark.prepare()
+        benchmark.files(benchmark.truth())
 
 
 def catalogue_of(config: dict[str, Any]) -> Catalogue | None:

@@ -294,3 +294,16 @@ def test_lists_that_are_cut_have_what_is_missing_as_not_found(program, tmp_path:
     assert ended.code == 0, ended.err
     assert ended.json["mAP"] == 0.5  # of two queries with one positive each, one is found, first
     assert ended.json["benchmark"] == "holidays (partial: 4 of 1,491, 2 of 500 queries)"
+
+
+def test_files_that_are_missing_are_told_before_a_network_is_made(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepret.programs.evaluate.first_network", lambda *_: pytest.fail("a network was made"))
+    ended = program("eval", "debug=fast", "benchmark=holidays", f"benchmark.root={tmp_path / 'nothing'}")
+    assert ended.code == 2
+    assert "there is no such folder" in ended.err
+    (tmp_path / "some").mkdir()
+    ended = program("eval", "debug=fast", "benchmark=sop", f"benchmark.root={tmp_path / 'some'}")
+    assert ended.code == 2
+    assert "Ebay_test.txt cannot be read" in ended.err

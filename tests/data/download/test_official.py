@@ -275,7 +275,7 @@ def test_a_benchmark_fetches_its_set(
     def describe(photos: Sequence[Photo]) -> torch.Tensor:
         return torch.from_numpy(codes[[NAMES.index(photo.path.stem) for photo in photos]])
 
-    with pytest.raises(UserError, match=r"neither holidays_images.dat nor jpg"):
+    with pytest.raises(UserError, match=r"there is no such folder. Unpack jpg1.tar.gz"):
         Holidays(str(tmp_path / "root")).evaluate(describe)
     assert server.asked == []
     found = Holidays(str(tmp_path / "root"), download=True).evaluate(describe)
