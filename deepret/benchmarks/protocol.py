@@ -29,6 +29,9 @@ Lists = Mapping[str, Sequence[Tensor]]
 """Of each kind of photographs, a table of positions in the database for each query."""
 
 
+FETCHED = " benchmark.download=true fetches what is missing, or says how to get it."
+
+
 class Benchmark(ABC):
     """Asks a benchmark's queries and says what the answers are worth.
 
@@ -149,6 +152,8 @@ class Benchmark(ABC):
         if not truth.questions:
             return UserError(f"benchmark={self.name}: the ground truth in {self.root} has no query.")
         names = f"{source.file} has to name them, such as {truth.questions[0].name}."
+        if self.descriptors is not None and self.queries is None:
+            names += " Codes of the queries may be in a file of their own, benchmark.queries."
         return UserError(
             f"benchmark={self.name}: none of the {len(truth.questions):,} queries of its ground truth is there with a "
             f"positive ({there:,} photographs are)" + (f": {names}" if source.file else self.remedy(self.folder))
@@ -183,7 +188,7 @@ class Benchmark(ABC):
         if self.download:
             fetch_set(self.name, self.root, photographs=photographs)
         if photographs and not self.root.is_dir():
-            raise UserError(f"benchmark.root={self.root}: there is no such folder{self.remedy(self.folder)}")
+            raise UserError(f"benchmark.root={self.root}: there is no such folder{self.remedy(self.folder)}{FETCHED}")
 
     def compared(self, describe: Describe, truth: Truth) -> Compared:
         """Codes that are compared: those in files, or those of the photographs.
@@ -208,7 +213,9 @@ class Benchmark(ABC):
         """
         folder = self.root / self.folder
         if not folder.is_dir():
-            raise UserError(f"benchmark.root={self.root}: there is no folder {folder}{self.remedy(self.folder)}")
+            raise UserError(
+                f"benchmark.root={self.root}: there is no folder {folder}{self.remedy(self.folder)}{FETCHED}"
+            )
         named = {*truth.database, *(question.image for question in truth.questions)}
         found: dict[str, Path] = {}
         for path in images_below(folder):

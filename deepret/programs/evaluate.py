@@ -14,7 +14,6 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from deepret import config as configuration
-from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.result import Result
 from deepret.data import check
 from deepret.data.catalogue import Catalogue
@@ -28,6 +27,7 @@ from deepret.parts import build, locate, signature
 from deepret.programs.overlay import overlay, parse
 from deepret.programs.shared import (
     agree_on,
+    check_benchmark,
     describer,
     device_of,
     evaluate_network,
@@ -178,19 +178,6 @@ def miniature(cfg: DictConfig, overrides: list[str]) -> DictConfig:
     own = ("_target_", "fit_images")
     kept["stages"] = {k: v for k, v in kept["stages"].items() if k in own or f"stages.{k}" in named}
     return OmegaConf.create({k: v for k, v in kept.items() if k not in training or k in tops})
-
-
-def check_benchmark(config: dict[str, Any]) -> None:
-    """Looks for the files of a benchmark that has some, before any network is made.
-
-    Raises:
-        UserError: they are missing or cannot be read.
-    """
-    target = locate(config["benchmark"]["_target_"])
-    if isinstance(target, type) and issubclass(target, Benchmark):
-        benchmark: Benchmark = build(config["benchmark"])
-        benchmark.prepare()
-        benchmark.files(benchmark.truth())
 
 
 def catalogue_of(config: dict[str, Any]) -> Catalogue | None:

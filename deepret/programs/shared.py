@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from deepret import __version__
 from deepret import config as configuration
+from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.result import Result
 from deepret.benchmarks.searched import Index
 from deepret.data.catalogue import Catalogue
@@ -221,6 +222,21 @@ def index_of(config: dict[str, Any]) -> Callable[[], Index] | None:
     if node is None or isinstance(build(node), ExactIndex):
         return None
     return lambda: cast(Index, build(node))
+
+
+def check_benchmark(config: dict[str, Any]) -> None:
+    """Looks for the files of a benchmark that has some, before any network is made or trained.
+
+    Raises:
+        UserError: they are missing or cannot be read.
+    """
+    target = locate(config["benchmark"]["_target_"])
+    if isinstance(target, type) and issubclass(target, Benchmark):
+        benchmark: Benchmark = build(config["benchmark"])
+        benchmark.prepare()
+        truth = benchmark.truth()
+        if benchmark.ranking is None and benchmark.descriptors is None:
+            benchmark.files(truth)
 
 
 def evaluate_network(

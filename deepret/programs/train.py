@@ -20,6 +20,7 @@ from deepret.parts import build, check_value
 from deepret.programs.leaks import check_allowed, refuse_leaks
 from deepret.programs.shared import (
     agree_on,
+    check_benchmark,
     device_of,
     evaluate_network,
     first_network,
@@ -98,6 +99,7 @@ def trained(run: Run, start: float, preemption: Preemption) -> dict[str, Any]:
     training = Training(run, catalogue, device, preemption)
     training.check()
     if not run.state["stages"] and "leaks" not in run.state:  # no stage has begun
+        first(lambda: check_benchmark(config))
         run.state["leaks"] = first(lambda: refuse_leaks(config, catalogue))
         run.save()
     try:

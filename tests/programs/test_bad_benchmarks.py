@@ -307,3 +307,12 @@ def test_files_that_are_missing_are_told_before_a_network_is_made(
     ended = program("eval", "debug=fast", "benchmark=sop", f"benchmark.root={tmp_path / 'some'}")
     assert ended.code == 2
     assert "Ebay_test.txt cannot be read" in ended.err
+
+
+def test_a_training_is_told_of_missing_files_before_it_begins(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepret.programs.train.learn_and_score", lambda *_: pytest.fail("it began"))
+    ended = program("train", "debug=fast", "benchmark=holidays", f"benchmark.root={tmp_path / 'nothing'}")
+    assert ended.code == 2
+    assert "there is no such folder" in ended.err

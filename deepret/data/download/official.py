@@ -47,11 +47,11 @@ def fetch_set(name: str, root: Path | str, *, photographs: bool = True, mirrors:
     """
     root, sets = Path(root).expanduser(), read_mirrors(mirrors)
     if name not in sets:
-        raise UserError(f"download=true: no files are listed for {name} in {mirrors}; {closest(name, sets)}")
+        raise UserError(f"no files are listed for {name} in {mirrors}; {closest(name, sets)}")
     files = [file for file in sets[name].all_files() if photographs or not file.photographs]
     if not files:
         by_hand = sets[name].by_hand or f"get it by hand from {sets[name].site}"
-        raise UserError(f"download=true: {name} cannot be fetched: {by_hand}; then leave download=false.")
+        raise UserError(f"{name} cannot be fetched: {by_hand}; then leave download=false.")
     there = _look(root)
     missing = [file for file in files if not there(file) or _archive(root, file).exists()]
     if not missing:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import first, report
+from deepret.data.download.mirrors import MIRRORS, read_mirrors
 from deepret.data.download.official import fetch_set
 from deepret.data.folder import check_folder, sound
 from deepret.data.listing import Row
@@ -63,9 +64,15 @@ class PublishedSet(ABC):
         return self.name
 
     @property
+    def remedy(self) -> str:
+        """What is to be done where something is missing: sentences that end messages."""
+        fetched = " data.download=true fetches what is missing." if self.official in read_mirrors(MIRRORS) else ""
+        return self.fetch + fetched
+
+    @property
     def lists(self) -> Lists:
         """The lists below the root."""
-        return Lists(self.root, "data.root", self.fetch)
+        return Lists(self.root, "data.root", self.remedy)
 
     def load(self) -> Catalogue:
         """The catalogue, each file looked at.
@@ -79,7 +86,7 @@ class PublishedSet(ABC):
         try:
             check_folder(self.root, "data.root")
         except UserError as error:
-            raise UserError(f"{error} {self.fetch}") from None
+            raise UserError(f"{error} {self.remedy}") from None
         listed = self.rows()
         self._compare(listed)
         rows = self._there(listed)
@@ -117,7 +124,7 @@ class PublishedSet(ABC):
                 missing.append(row.path)
         if not there:
             such = f", such as {missing[0]}" if missing else ""
-            raise UserError(f"data.root={self.root}: none of {len(rows):,} photographs is there{such}. {self.fetch}")
+            raise UserError(f"data.root={self.root}: none of {len(rows):,} photographs is there{such}. {self.remedy}")
         if missing:
             report(f"{self.root}: {len(missing):,} of {len(rows):,} photographs are not there: {first(missing)}")
         if again:
