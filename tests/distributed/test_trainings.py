@@ -1,4 +1,4 @@
-"""Trainings of two processes against those of one, for every loss, mining and experiment that there is.
+"""Trainings of two processes against those of one, for every loss, every mining and every experiment that there is.
 
 This file is also the program of each process: it runs all trainings one after the other in one group of processes.
 """
@@ -37,7 +37,8 @@ SPEED = ("images/s", "memory GB")
 
 def cases() -> dict[str, tuple[str, ...]]:
     """Words of each training, by its name."""
-    found = {f"{loss} {mining}": (loss, mining) for loss in named("loss") for mining in named("mining")}
+    pairs = [(loss, "mining=all") for loss in named("loss")] + [("loss=triplet", mining) for mining in named("mining")]
+    found = {" ".join(pair): pair for pair in pairs}  # gradients are compared for every loss with every mining
     found |= {memory: (memory, "references.start=3") for memory in named("references") if memory != "references=batch"}
     found["micro-batches"] = ("batch.microbatch=1",)
     found = {
