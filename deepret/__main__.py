@@ -41,8 +41,9 @@ def main(program: str | None = None) -> None:
     if program is None:
         if not words or words[0] not in PROGRAMS:
             known = "\n".join(f"  deepret {name:9} {what}" for name, what in PROGRAMS.items())
+            wrong = f"error: there is no such program as {words[0]!r}.\n\n" if words and words[:1] != ["--help"] else ""
             print(
-                f"usage: deepret PROGRAM [key=value …]\n\n{known}",
+                f"{wrong}usage: deepret PROGRAM [key=value …]\n\n{known}",
                 file=sys.stdout if words[:1] == ["--help"] else sys.stderr,
             )
             sys.exit(0 if words[:1] == ["--help"] else 2)
@@ -125,6 +126,13 @@ def _report(words: list[str]) -> None:
     from deepret.errors import closest
 
     name = words[0] if words else ""
+    if not name or name in ("-h", "--help"):
+        print(
+            f"usage: deepret report NAME [key=value …]; deepret report NAME --help says what it takes\n\n"
+            f"  {'  '.join(REPORTS)}",
+            file=sys.stdout if name else sys.stderr,
+        )
+        sys.exit(0 if name else 2)
     if name not in REPORTS:
         raise UserError(f"report {name}".strip() + f": there is no such report; {closest(name, REPORTS)}")
     sys.argv = [f"deepret report {name}", *words[1:]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 
@@ -10,7 +11,7 @@ from yaml import YAMLError  # type: ignore[import-untyped]
 
 from deepret.errors import UserError
 from deepret.memory import keep_memory
-from deepret.parts import build, check, signature
+from deepret.parts import build, check, locate, signature
 from deepret.quiet import quiet
 
 
@@ -21,6 +22,9 @@ def command(report: str, example: str) -> None:
         report: dotted name of a function; its signature says which keys there are.
         example: a word that it takes, for messages.
     """
+    if {"-h", "--help"} & {*sys.argv[1:]}:
+        print(explained(report, example))
+        return
     keep_memory()
     quiet()
     try:
@@ -28,6 +32,11 @@ def command(report: str, example: str) -> None:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+
+
+def explained(report: str, example: str) -> str:
+    """What a report does and takes, as its docstring says it; keys are given as key=value."""
+    return f"{inspect.getdoc(locate(report))}\n\nFor example: {example}"
 
 
 def called(report: str, words: list[str], example: str) -> object:

@@ -18,7 +18,33 @@ from deepret.runs.checkpoint import remedy, write_bytes
 COLUMNS = ("stage", "epoch", "step", "name", "value")
 
 
-class CSVLog(Logger):
+class StageLog(Logger):
+    """What takes the figures of one stage of a run, whose configuration is kept elsewhere.
+
+    Args:
+        stage: its name.
+    """
+
+    def __init__(self, stage: str) -> None:
+        super().__init__()
+        self.stage = stage
+
+    @property
+    def name(self) -> str:
+        """The stage."""
+        return self.stage
+
+    @property
+    def version(self) -> str:
+        """The run has its own."""
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """The run has the configuration already."""
+
+
+class CSVLog(StageLog):
     """Appends one line a figure to ``metrics.csv``: stage, epoch, step, name, value.
 
     Args:
@@ -29,9 +55,8 @@ class CSVLog(Logger):
     """
 
     def __init__(self, path: Path, stage: str, since: tuple[int, int] = (0, 0)) -> None:
-        super().__init__()
+        super().__init__(stage)
         self.path = path
-        self.stage = stage
         self._take_out(since)
 
     @rank_zero_only
@@ -43,20 +68,6 @@ class CSVLog(Logger):
         writer.writeheader()
         writer.writerows(kept)
         write_bytes(path, text.getvalue().encode())
-
-    @property
-    def name(self) -> str:
-        """The stage."""
-        return self.stage
-
-    @property
-    def version(self) -> str:
-        """One file holds all."""
-        return ""
-
-    @rank_zero_only
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """The run's folder holds the configuration already."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from deepret.runs.figures import CSVLog, read_csv
+from deepret.runs.figures import CSVLog, StageLog, read_csv
 
 MEETING = 30.0
 """Seconds that a run waits for W&B to answer at its beginning."""
@@ -28,7 +28,7 @@ STEP = "trainer/global_step"
 """What W&B draws figures over, by Lightning's name for it."""
 
 
-class WandbFigures(Logger):
+class WandbFigures(StageLog):
     """Sends a stage's figures to W&B, each under the stage's name, for as long as it takes them.
 
     Args:
@@ -37,23 +37,8 @@ class WandbFigures(Logger):
     """
 
     def __init__(self, send: Callable[[Callable[[Any], object]], object], stage: str) -> None:
-        super().__init__()
+        super().__init__(stage)
         self.send = send
-        self.stage = stage
-
-    @property
-    def name(self) -> str:
-        """The stage."""
-        return self.stage
-
-    @property
-    def version(self) -> str:
-        """W&B's run has its own."""
-        return ""
-
-    @rank_zero_only
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """W&B's run has the configuration already."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -35,3 +35,22 @@ def test_the_program_ends_with_one_message(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
     with pytest.raises(json.JSONDecodeError):
         json.loads(ended.stdout)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["fetch", "--help"], 0, "name: the set's"),
+        (["pack", "-h"], 0, "For example: root=photos out=shards"),
+        (["report", "--help"], 0, "transfer"),
+        (["report", "transfer", "--help"], 0, "output: the folder of the runs"),
+        (["report"], 2, "usage: deepret report NAME"),
+        (["report", "transfr"], 2, "did you mean 'transfer'?"),
+        (["fetsh"], 2, "there is no such program as 'fetsh'"),
+    ],
+)
+def test_programs_say_what_they_take(words: list[str], code: int, told: str) -> None:
+    ended = subprocess.run([sys.executable, "-m", "deepret", *words], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == code
+    assert told in ended.stdout + ended.stderr
+    assert "Traceback" not in ended.stderr
