@@ -73,8 +73,8 @@ class Descriptors(Compared):
         """As they are; those of the database stay in their file where it has them in the official order alone."""
         asked = [self.asked.get(q.name, self.asked.get(q.image, ABSENT)) for q in questions]
         rows = torch.tensor([self.names[name] for name in database])
-        whole = torch.equal(rows, torch.arange(len(self.table)))
-        tables = [self.table if whole else self.table[rows]]
+        in_order = torch.equal(rows, torch.arange(len(self.table)))
+        tables = [self.table if in_order else self.table[rows]]
         return self.queries[torch.tensor(asked)], tables if self.more is None else [*tables, self.more]
 
 

@@ -95,7 +95,7 @@ def _move(part: Path, folder: Path) -> None:
     """Moves what is in one folder into another, which may have some of its folders."""
     for path in part.iterdir():
         place = folder / path.name
-        if path.is_dir() and not path.is_symlink() and place.exists():
+        if path.is_dir() and place.exists():
             _move(path, place)
         else:
             os.replace(path, place)
