@@ -73,7 +73,7 @@ def look_at_all(root: Path, paths: Sequence[str], cache: Path | None) -> list[Se
     """
     kept = None if cache is None else kept_for(root, cache)
     known = _read(kept)
-    stamps = {path: _stamp(root / path) for path in paths}
+    stamps = {path: stamp(root / path) for path in paths}
     todo = [path for path, stamp in stamps.items() if known.get(path, [None])[0] != stamp]
     fresh: dict[str, Seen] = {}
     pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 2))
@@ -108,7 +108,8 @@ def first(names: Iterable[str], count: int = 5) -> str:
     return ", ".join(names[:count]) + (" …" if len(names) > count else "")
 
 
-def _stamp(path: Path) -> list[int]:
+def stamp(path: Path) -> list[int]:
+    """A file's size and time of change, by which it is seen that it is another; −1 where there is none."""
     try:
         return [*members.stat(path)]
     except OSError:

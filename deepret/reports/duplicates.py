@@ -65,7 +65,7 @@ def duplicates(
         raise UserError(f"root={root}: there are {len(sound)} photographs that can be compared; name another folder.")
     chosen = np.random.default_rng(seed).permutation(sound)[:photographs].tolist()
     recall = changed([(found.path(i), found.bits[i].tobytes().hex()) for i in chosen])
-    near = sorted(compared(found), key=lambda pair: pair.similarity)
+    near = sorted(compared(found)[0], key=lambda pair: pair.similarity)
     copies = [pair for pair in near if pair.similarity >= SIMILAR]
     others = [pair for pair in near if pair.similarity < SIMILAR]
     print(f"\n{len(near):,} pairs are near by their hashes (≤ {DISTANCE} bits), {len(copies):,} of them copies")

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from hashlib import sha256
 from pathlib import Path
 
+from deepret.data.check import stamp
+from deepret.data.duplicates.prints import Prints
 from deepret.errors import UserError
 from deepret.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 """Of the file, and of how pairs are confirmed; another one is not read."""
 Row = tuple[int, int, int, float]
 """Of the first photographs and of the second, bits between their hashes, and how alike they are, 0…1."""
 
 
-def kept_in(cache: Path, rules: str, *hashes: bytes) -> Path:
-    """The file of the pairs of some photographs.
+def kept_in(cache: Path, rules: str, *sides: Prints) -> Path:
+    """The file of the pairs of some photographs, another one once a file of them has changed or moved.
 
     Args:
         cache: a folder.
         rules: what decides on a pair.
-        hashes: those of each side, in its order.
+        sides: the photographs of each, in their order.
     """
-    digest = sha256(f"{FORMAT} {rules} {[len(side) for side in hashes]}".encode())
-    for side in hashes:
-        digest.update(side)
+    digest = sha256(f"{FORMAT} {rules} {[len(side) for side in sides]}".encode())
+    for side in sides:
+        digest.update(side.bits.tobytes())
+        digest.update(side.hashed.tobytes())
+        for i in side.hashed.nonzero()[0].tolist():
+            path = side.path(i)
+            digest.update(os.fsencode(path.absolute()) + repr(stamp(path)).encode())
     return cache / "copies" / f"{digest.hexdigest()[:32]}.json"
 
 

@@ -27,6 +27,8 @@ SHEAR = 0.01
 """A crop or another size turns and shears nothing; another place to stand does."""
 SCALE = 0.75
 """The smallest scale, each way, that a copy may have of what is compared."""
+RULES = f"{SIDE} {BLOCK} {BLUR} {PLAIN} {SPEAKING} {UNLIKE} {APART} {SHEAR} {SCALE} {cv2.__version__}"
+"""What it depends on beside the pictures how alike they are."""
 
 
 def grey(path: Path) -> Array:
@@ -42,7 +44,8 @@ def grey(path: Path) -> Array:
 def similarity(first: Array, second: Array) -> float:
     """How alike two pictures (96, 96) are, 0…1: the median over blocks of the correlation within each.
 
-    0 where a square of 16 × 16 pixels correlates nowhere: another thing stands before the same background.
+    0 where a square of 16 × 16 pixels correlates nowhere: another thing stands before the same background. 1 where they
+    are equal.
 
     As they are, and laid upon each other by an affine map that may only scale and shift, whichever is better: what is
     cut off, or covered by a mark, is no part of the blocks that count.
@@ -50,6 +53,8 @@ def similarity(first: Array, second: Array) -> float:
     Source: Evangelidis and Psarakis, "Parametric image alignment using enhanced correlation coefficient maximization",
     PAMI 2008.
     """
+    if np.array_equal(first, second):
+        return 1.0
     whole = np.ones_like(first, dtype=bool)
     found = [_alike(first, second, whole)]
     found += [_laid_upon(one, other) for one, other in ((first, second), (second, first))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from data.pictures import picture
 from PIL import Image
@@ -132,6 +133,47 @@ def test_pairs_are_kept_until_a_photograph_changes(
     monkeypatch.setattr(pairs, "close_pairs", compare)
     next(iter((cache / "copies").iterdir())).write_text("[[1]]")
     assert near_duplicates(found, None, cache) == once
+
+
+def test_a_file_that_is_another_is_compared_though_its_hash_is_the_same(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = all_of(folder)
+    assert ("3 again", "3") in names(found, near_duplicates(found, None, tmp_path / "cache"))
+    picture(77).save(folder / "3 again.jpg")  # its hash is taken to stay
+    assert names(found, near_duplicates(found, None, tmp_path / "cache")) == {("2 again", "2")}
+    monkeypatch.setattr(pairs, "RULES", "others")
+    monkeypatch.setattr(pairs, "similarity", lambda *_: 0.0)
+    assert near_duplicates(found, None, tmp_path / "cache") == []
+
+
+def test_copies_are_found_beside_others_of_their_hash(tmp_path: Path) -> None:
+    """Photographs of one hash that show different things: a copy is one of any of them, not of the first alone."""
+    for seed in range(5):
+        for name in ("one", "two", "three")[: seed % 2 + 2]:
+            picture(seed).save(tmp_path / f"{seed} {name}.png")
+    paths = sorted(path.name for path in tmp_path.iterdir())
+    every = prints(tmp_path, paths, None)
+    same = Prints(tmp_path, paths, np.repeat(every.bits[:1], len(paths), axis=0), every.hashed, {})
+    expected = {(f"{seed} one", f"{seed} two") for seed in range(5)}
+    expected |= {(f"{seed} one", f"{seed} three") for seed in (1, 3)}
+    assert {frozenset(pair) for pair in names(same, near_duplicates(same))} == {frozenset(pair) for pair in expected}
+    firsts, rest = ([i for i, path in enumerate(paths) if ("one" in path) is one] for one in (True, False))
+    left, right = same.subset(firsts), same.subset(rest)
+    assert names(left, near_duplicates(left, right), right) == expected
+    turned = names(right, near_duplicates(right, left), left)
+    assert {(two, one) for one, two in turned} == expected
+
+
+def test_more_of_one_hash_than_are_compared_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "HEADS", 3)
+    for seed in range(5):
+        picture(seed).save(tmp_path / f"{seed}.png")
+    every = prints(tmp_path, sorted(path.name for path in tmp_path.iterdir()), None)
+    same = Prints(tmp_path, every.names, np.repeat(every.bits[:1], 5, axis=0), every.hashed, {})
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="copies among the others are not found"):
+            near_duplicates(same, None, tmp_path / "cache")
 
 
 def test_pairs_of_a_file_that_cannot_be_read_are_not_kept(folder: Path, tmp_path: Path) -> None:

@@ -109,7 +109,8 @@ def test_apart_are_squares_alone(side: int, wanted: bool, place: int) -> None:
 def test_what_says_nothing_is_like_nothing() -> None:
     flat = np.full((SIDE, SIDE), 90, np.float32)
     flat[:20, :20] = np.random.default_rng(0).integers(0, 255, (20, 20))
-    assert similarity(flat, flat) == 0
+    assert similarity(flat, flat + 1) == 0
+    assert similarity(flat, flat) == 1  # but the same file twice is a copy
 
 
 def test_blocks_that_lie_upon_each_other_are_the_slow_ones(tmp_path: Path) -> None:
