@@ -18,7 +18,7 @@ NAMED = {
     ("__builtin__", "bytes"): "bytes",  # of protocol 2, for none
 }
 """All that a pickle of numbers, names, plain containers and arrays asks for."""
-KINDS = re.compile(r"([<>|=]?)(b1|[iu][1248]|f[248]|[SU]\d{1,6})")
+KINDS = re.compile(r"([<>|=]?)(b1|[iu][1248]|f[248]|[SU][1-9]\d{0,5})")
 OBJECTS = re.compile(r"\|?O[48]?")
 WIDEST = 0x10FFFF
 """The last of all letters."""
@@ -146,7 +146,7 @@ class _Values:
         known = np.dtype(order + kind)
         if size * known.itemsize != len(raw):
             raise ValueError(f"an array of {size:,} numbers of {known.itemsize} bytes in {len(raw):,} bytes")
-        flat = np.frombuffer(raw, np.uint8 if kind == "b1" else known) if raw else np.zeros(size, known)
+        flat = np.frombuffer(raw, np.uint8 if kind == "b1" else known) if raw else np.zeros(0, known)
         if kind[0] == "U" and raw and np.frombuffer(raw, f"{order}u4").max() > WIDEST:
             raise ValueError("an array of letters that are none")
         return (flat != 0 if kind == "b1" else flat.copy()).reshape(shape, order="F" if fortran else "C")

@@ -53,6 +53,8 @@ FORGED = Does(np.dtype, ("V8", False, True), (3, "|", None, ("a",), {"a": (np.dt
 """A kind of numbers that takes eight bytes of the file for the address of an object."""
 FIELDS = Does(np.dtype, ("i8", False, True), (3, "<", None, ("a",), {"a": (np.dtype("O"), 0)}, 8, 1, 0))
 ADDRESS = (0x4141414141).to_bytes(8, "little")
+NOTHING = (3, "<", None, None, None, 0, 1, 0)
+"""The state of letters of no bytes, of which any number would fit into none."""
 EMPTY = (np.zeros(0).__reduce__()[0], (np.ndarray, (0,), b"b"))
 
 
@@ -69,6 +71,8 @@ EMPTY = (np.zeros(0).__reduce__()[0], (np.ndarray, (0,), b"b"))
         Does(*EMPTY, (1, (2,), np.dtype("i8"), False, ADDRESS)),
         Does(*EMPTY, (1, (-1,), np.dtype("i8"), False, ADDRESS)),
         Does(*EMPTY, (1, (2**62, 4), np.dtype("i8"), False, b"")),
+        Does(*EMPTY, (1, (2**24,), Does(np.dtype, ("U0", False, True), NOTHING), False, b"")),
+        Does(*EMPTY, (1, (2**40,), Does(np.dtype, ("S0", False, True), NOTHING), False, b"")),
         Does(*EMPTY, (1, (1,), np.dtype("m8[s]"), False, ADDRESS)),
         Does(*EMPTY, (1, (2,), np.dtype("U1"), False, b"\xff" * 8)),
         Does(np.float64(0).__reduce__()[0], (FORGED, ADDRESS)),
