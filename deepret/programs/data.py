@@ -104,21 +104,16 @@ def of_benchmark(benchmark: Scored) -> str:
 def kept(pairs: Sequence[Copies], config: dict[str, Any]) -> dict[str, str]:
     """Writes the pairs, and draws the first of them, where that is asked for; gives the files.
 
-    Those of an earlier check go where there are no pairs.
+    Where there are none, too: an earlier check's would be taken for this one's.
 
     Raises:
         UserError: one cannot be written.
     """
     files: dict[str, str] = {}
-    where = {name: Path(config[name]).expanduser() for name in ("pairs", "picture") if config[name]}
-    if not pairs:
-        for path in where.values():
-            path.unlink(missing_ok=True)  # of an earlier check: it would be taken for this one's
-        return files
-    if "pairs" in where:
-        files["pairs"] = str(write_pairs(pairs, where["pairs"]))
-    if "picture" in where:
-        files["picture"] = str(save_png(side_by_side(pairs[:DRAWN]), where["picture"]))
+    if config["pairs"]:
+        files["pairs"] = str(write_pairs(pairs, Path(config["pairs"]).expanduser()))
+    if config["picture"]:
+        files["picture"] = str(save_png(side_by_side(pairs[:DRAWN]), Path(config["picture"]).expanduser()))
     for name, file in files.items():
         print(f"{name}: {file}")
     return files

@@ -5,19 +5,16 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
-from torch import Tensor
 
 from deepret import config as configuration
 from deepret.benchmarks.result import Result
 from deepret.data import check
 from deepret.data.catalogue import Catalogue
-from deepret.data.photo import Photo
 from deepret.distributed.processes import first
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
@@ -34,7 +31,9 @@ from deepret.programs.shared import (
     first_network,
     index_of,
     last_line,
+    no_network,
     prepare,
+    scored_file,
     threads,
     within_memory,
 )
@@ -44,9 +43,6 @@ from deepret.reports.table import results_report
 from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import reduce_codes
 from deepret.training.fit import fitting_rows
-
-FILES = ("ranking", "descriptors", "queries")
-"""A benchmark's settings that name what is to be scored in place of a network."""
 
 
 def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | None = None) -> dict[str, Any]:
@@ -72,10 +68,9 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         agree_on(cfg, checkpoint=path and hashlib.sha256(path.read_bytes()).hexdigest())
     config = prepare(cfg, "eval")
     threads(config)
-    scored_file = next((config["benchmark"][key] for key in FILES if config["benchmark"].get(key)), None)
-    if scored_file is not None:
+    if (given := scored_file(config)) is not None:
         result = build(config["benchmark"], index=index_of(config)).evaluate(no_network)
-        return tell(Path(scored_file).name, result, {"checkpoint": None}, start)
+        return tell(Path(given[1]).name, result, {"checkpoint": None}, start)
     device = device_of(config)
     if found is None and getattr(locate(config["regions"]["_target_"]), "trained", False):
         raise UserError(
@@ -118,11 +113,6 @@ def tell(name: str, result: Result, more: dict[str, Any], start: float) -> dict[
     values = {**result.summary(), **more, "seconds": round(time.perf_counter() - start, 1)}
     last_line(values)
     return values
-
-
-def no_network(photos: Sequence[Photo]) -> Tensor:
-    """Describes nothing: benchmarks that score a file ask for nothing."""
-    raise AssertionError("a benchmark that scores a file has asked for codes")
 
 
 def report_trained_on(catalogue: Catalogue, checkpoint: Path, drawn: bool) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 
 from deepret import __version__
 from deepret import config as configuration
@@ -18,6 +19,7 @@ from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.result import Result
 from deepret.benchmarks.searched import Index
 from deepret.data.catalogue import Catalogue
+from deepret.data.photo import Photo
 from deepret.distributed.describe import Together
 from deepret.distributed.launch import by_srun
 from deepret.distributed.processes import agree, first
@@ -225,7 +227,7 @@ def index_of(config: dict[str, Any]) -> Callable[[], Index] | None:
 
 
 def check_benchmark(config: dict[str, Any]) -> None:
-    """Looks for the files of a benchmark that has some, before any network is made or trained.
+    """Looks for the files of a benchmark that has some, and its distractors, before any network is made or trained.
 
     Raises:
         UserError: they are missing or cannot be read.
@@ -234,9 +236,22 @@ def check_benchmark(config: dict[str, Any]) -> None:
     if isinstance(target, type) and issubclass(target, Benchmark):
         benchmark: Benchmark = build(config["benchmark"])
         benchmark.prepare()
-        truth = benchmark.truth()
-        if benchmark.ranking is None and benchmark.descriptors is None:
-            benchmark.files(truth)
+        benchmark.compared(no_network, benchmark.truth())
+
+
+def scored_file(config: dict[str, Any]) -> tuple[str, str] | None:
+    """The benchmark's setting that names what is scored in place of a network, and the file."""
+    keys = ("ranking", "descriptors", "queries")
+    return next(((f"benchmark.{key}", config["benchmark"][key]) for key in keys if config["benchmark"].get(key)), None)
+
+
+def no_network(photos: Sequence[Photo]) -> Tensor:
+    """Describes nothing, where nothing is to be described.
+
+    Raises:
+        AssertionError: always.
+    """
+    raise AssertionError("a benchmark has asked for codes")
 
 
 def evaluate_network(

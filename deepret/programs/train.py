@@ -26,6 +26,7 @@ from deepret.programs.shared import (
     first_network,
     last_line,
     prepare,
+    scored_file,
     threads,
     within_memory,
 )
@@ -223,8 +224,14 @@ def check_before_work(config: dict[str, Any]) -> None:
 
     Raises:
         UserError: processes that nobody has started, stages that learn nothing where something has to be learned,
-            names in ``allow`` that nothing has, or a trainer that Lightning refuses.
+            names in ``allow`` that nothing has, a file to be scored in place of the network, or a trainer that
+            Lightning refuses.
     """
+    if (given := scored_file(config)) is not None:
+        raise UserError(
+            f"{given[0]}={given[1]}: this file would be scored in place of the network that is trained: leave it out, "
+            f"or score the file with eval.py."
+        )
     check_trainer(config["trainer"])
     if (count := wanted(config["trainer"])) > 1:
         raise UserError(f"{count} processes are wanted, and this is one: start them with torchrun, or deepret train.")

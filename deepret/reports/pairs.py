@@ -50,15 +50,17 @@ def side_by_side(pairs: Sequence[Copies], side: int = 200) -> Image.Image:
     """Each pair in two cells with what they are for below; leaks in red frames, others in blue ones.
 
     Args:
-        pairs: what is drawn, one at least.
+        pairs: what is drawn; of none it says so.
         side: of a cell, in pixels.
     """
     font = ImageFont.load_default(size=max(10, side // 14))
     text = 2 * max(10, side // 14)
     across, down = 2 * side + 3 * GAP, side + text + GAP
-    columns = min(COLUMNS, len(pairs))
-    sheet = Image.new("RGB", (across * columns, GAP + down * -(-len(pairs) // columns)), PAPER)
+    columns = max(1, min(COLUMNS, len(pairs)))
+    sheet = Image.new("RGB", (across * columns, GAP + down * max(1, -(-len(pairs) // columns))), PAPER)
     pen = ImageDraw.Draw(sheet)
+    if not pairs:
+        pen.text((sheet.width // 2, sheet.height // 2), "no near-duplicates", INK, font=font, anchor="mm")
     for number, pair in enumerate(pairs):
         x, y = GAP + number % columns * across, GAP + number // columns * down
         for place, path in enumerate(pair.paths):

@@ -121,6 +121,12 @@ def test_where_the_truth_names_only_some_names_beyond_the_published_are_said(oxf
     others = [f"oxford_{i:06d}" for i in range(5)]
     found = Oxford5k(str(oxford), ranking=ranked(oxford, "tower_1", ["a", "c", *others])).evaluate(undescribed)
     assert found.benchmark == "oxford5k (and 4 more)"
+    for kind, text in {"query": "oxc1_b 0 0 9 9", "good": "c", "ok": "", "junk": ""}.items():
+        (oxford / "groundtruth" / f"tower_2_{kind}.txt").write_text(text)
+    ranking = ranked(oxford, "tower_1", ["a", *others[:2], "\ntower_2", "c", *others[2:]])  # short, and nine in all
+    assert Oxford5k(str(oxford), ranking=ranking).evaluate(undescribed).benchmark == "oxford5k (and 4 more)"
+    for file in (oxford / "groundtruth").glob("tower_2_*"):
+        file.unlink()
     ranking = ranked(oxford, "tower_1", ["a", "c", *others[:2], *MORE[:3]])
     found = Oxford5k(str(oxford), ranking=ranking, distractors=listed(oxford, MORE[:3])).evaluate(undescribed)
     assert found.benchmark == "oxford105k (partial: 8 of 9)"  # y is none of the five, nor a distractor

@@ -316,3 +316,20 @@ def test_a_training_is_told_of_missing_files_before_it_begins(
     ended = program("train", "debug=fast", "benchmark=holidays", f"benchmark.root={tmp_path / 'nothing'}")
     assert ended.code == 2
     assert "there is no such folder" in ended.err
+    words = holidays(tmp_path)
+    written(tmp_path / "jpg" / "100000.jpg", b"")
+    ended = program("train", "debug=fast", *words, f"benchmark.distractors={tmp_path / 'no'}")
+    assert ended.code == 2
+    assert f"benchmark.distractors={tmp_path / 'no'}: neither a folder of photographs nor a list" in ended.err
+
+
+@pytest.mark.parametrize("key", ["ranking", "descriptors", "queries"])
+def test_a_training_scores_its_network_and_no_file(
+    program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """The figure of the file would stand as that of the network, before training and after."""
+    monkeypatch.setattr("deepret.programs.train.data_of", lambda *_: pytest.fail("it began"))
+    ended = program("train", "debug=fast", *holidays(tmp_path), f"benchmark.{key}={tmp_path / 'file'}")
+    assert ended.code == 2
+    assert f"benchmark.{key}={tmp_path / 'file'}: this file would be scored in place of the network" in ended.err
+    assert not list((tmp_path / "outputs").glob("*/*/config.yaml"))

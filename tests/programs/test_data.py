@@ -90,6 +90,35 @@ def test_what_there_is_is_told(program, clean: Path, tmp_path: Path) -> None:
     assert Path(found["picture"]).parent == tmp_path / "outputs"
 
 
+def test_files_of_an_earlier_check_are_written_over_where_there_are_no_pairs(
+    program, clean: Path, tmp_path: Path
+) -> None:
+    for name in ("duplicates.csv", "duplicates.png"):
+        (tmp_path / "outputs" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "outputs" / name).write_text("of an earlier check")
+    found = program("data", f"data.root={clean}", "within=false").json
+    assert found["duplicates"] == {}
+    with Path(found["pairs"]).open(newline="") as file:
+        assert list(csv.reader(file)) == [["first", "second", "first_is_of", "second_is_of", "similarity", "leak"]]
+    with Image.open(found["picture"]) as drawn:
+        darkest, _ = drawn.convert("L").getextrema()
+        assert darkest < 100 < drawn.width  # it says so
+
+
+@pytest.mark.parametrize("name", ["pairs", "picture"])
+def test_a_folder_in_the_place_of_what_is_written_is_told_and_kept(
+    program, clean: Path, tmp_path: Path, name: str
+) -> None:
+    place = tmp_path / "mine.png"
+    (place / "kept").mkdir(parents=True)
+    for within in ("true", "false"):
+        ended = program("data", f"data.root={clean}", f"{name}={place}", f"within={within}")
+        assert ended.code == 2
+        assert str(place) in ended.err.splitlines()[-1]
+        assert "Traceback" not in ended.err
+        assert (place / "kept").is_dir()
+
+
 @pytest.mark.parametrize("within", ["true", "false"])
 def test_a_leak_ends_it_after_all_is_told_unless_it_is_allowed(program, leaking: Path, within: str) -> None:
     words = (f"data.root={leaking}", f"within={within}", "picture=null")
