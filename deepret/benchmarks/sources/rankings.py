@@ -95,7 +95,7 @@ class Rankings:
         ordered, rows = names.ordered()
         if names.open:
             kept = moved(kept, rows)
-        taken = 0 if truth.database else max(count + len(names.more), len(ordered))
+        taken = 0 if truth.database else count + len(names.more)
         return Listed(self.path, ordered, kept, max(taken, deepest), len(names.more), self.every)
 
     def _rows(self, names: Names, query: str, words: Sequence[str], where: str) -> tuple[np.ndarray, np.ndarray]:
