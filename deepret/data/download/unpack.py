@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from deepret.data.download.archive import Entry, walk
@@ -28,7 +28,8 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
 
     Raises:
         Damaged: it is cut off or broken.
-        UserError: something in it leads out of the folder, or the disk takes no more; nothing is left of it then.
+        UserError: something in it leads out of the folder, something else is in its way there, or the disk takes no
+            more; nothing is left of it then.
     """
     part = folder / f".{archive.name}.unpacking"
     try:
@@ -38,6 +39,11 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
         _make_room(archive, folder, sum(entry.size for entry in placed if entry))
         part.mkdir()
         _write(archive, part, placed)
+        for said in _in_the_way(part, folder):
+            raise UserError(
+                f"{archive} is not unpacked: {said}; mend that, or move it away, and give the same command again: the "
+                f"archive is kept."
+            )
         _move(part, folder)
         if hasattr(os, "sync"):
             os.sync()  # the archive goes next: a power cut must not take both
@@ -89,6 +95,27 @@ def _write(archive: Path, part: Path, placed: Sequence[Entry | None]) -> None:
         with path.open("xb") as file:
             for data in content():
                 file.write(data)
+
+
+def _in_the_way(part: Path, folder: Path) -> Iterator[str]:
+    """What of a folder would stop the moving, and why."""
+    for path in part.iterdir():
+        place = folder / path.name
+        if not os.path.lexists(place):
+            continue
+        if not path.is_dir():
+            if place.is_dir():
+                yield f"{place} is a folder, and a file in the archive"
+        elif place.is_symlink():
+            yield f"{place} is a symbolic link, and a folder in the archive"
+        elif not place.is_dir():
+            yield f"{place} is a file, and a folder in the archive"
+        elif not os.access(place, os.W_OK | os.X_OK):
+            yield f"{place} cannot be written"
+        elif place.stat().st_dev != path.stat().st_dev:
+            yield f"{place} is on another disk than the folder that it is in"
+        else:
+            yield from _in_the_way(path, place)
 
 
 def _move(part: Path, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import random
 import shutil
 import stat
@@ -268,10 +269,75 @@ def test_what_a_killed_run_left_is_taken_away(tmp_path: Path, tarred: Callable[.
     assert tree(tmp_path / "root") == {"jpg/a.jpg": b"a"}
 
 
-def test_a_folder_in_the_way_of_a_file(tmp_path: Path, tarred: Callable[..., bytes]) -> None:
+MANY = {f"{k}/{k}/{k}.jpg": b"new" for k in range(8)}
+
+
+def refused_for(archive: Path, root: Path, said: str) -> None:
+    """Nothing is moved, whatever the order in which the system lists the archive's folders."""
+    before = tree(root)
+    with pytest.raises(UserError, match=rf"is not unpacked: .*{said}.*, or move it away, .*: the archive is kept"):
+        unpack(archive, root)
+    assert tree(root) == before
+    assert not any(".unpacking" in path.name for path in root.iterdir())
+    assert archive.exists()
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_nothing_is_moved_where_one_thing_is_in_the_way(
+    tmp_path: Path, tarred: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    archive, root = tmp_path / "a.tgz", tmp_path / "root"
+    archive.write_bytes(tarred(MANY))
+    place = root / f"{at}" / f"{at}"
+    for k in range(8):
+        (root / f"{k}").mkdir(parents=True)
+    place.write_bytes(b"own")
+    refused_for(archive, root, f"{place} is a file, and a folder in the archive")
+    place.unlink()
+    (place / f"{at}.jpg").mkdir(parents=True)
+    refused_for(archive, root, f"{at}.jpg is a folder, and a file in the archive")
+    (place / f"{at}.jpg").rmdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: path != place)
+        refused_for(archive, root, f"{place} cannot be written")
+    unpack(archive, root)
+    assert tree(root) == MANY
+
+
+@pytest.mark.parametrize("at", range(8))
+def test_nothing_is_written_through_a_link_that_is_there(tmp_path: Path, tarred: Callable[..., bytes], at: int) -> None:
+    archive, root, outside = tmp_path / "a.tgz", tmp_path / "root", tmp_path / "outside"
+    archive.write_bytes(tarred(MANY))
+    (outside / f"{at}").mkdir(parents=True)
+    (root / f"{at}").mkdir(parents=True)
+    (root / f"{at}" / f"{at}").symlink_to(outside)
+    refused_for(archive, root, f"{at} is a symbolic link, and a folder in the archive")
+    (root / f"{at}" / f"{at}").unlink()
+    (root / f"{at}" / f"{at}").mkdir()
+    (outside / "own.jpg").write_bytes(b"own")
+    (root / f"{at}" / f"{at}" / f"{at}.jpg").symlink_to(outside / "own.jpg")
+    unpack(archive, root)  # which puts a file where the link was
+    assert (tree(root), tree(outside)) == (MANY, {"own.jpg": b"own"})
+
+
+def test_a_folder_on_another_disk(
+    tmp_path: Path, tarred: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, root, real = tmp_path / "a.tgz", tmp_path / "root", Path.stat
+    archive.write_bytes(tarred(MANY))
+    (root / "3").mkdir(parents=True)
+
+    def stat_of(path: Path, **how: bool) -> os.stat_result:
+        found = real(path, **how)
+        return os.stat_result((*found[:2], found.st_dev + 1, *found[3:])) if path == root / "3" else found
+
+    monkeypatch.setattr(Path, "stat", stat_of)
+    refused_for(archive, root, "3 is on another disk")
+
+
+def test_a_file_where_the_folder_is_to_be(tmp_path: Path, tarred: Callable[..., bytes]) -> None:
     archive = tmp_path / "a.tgz"
     archive.write_bytes(tarred({"jpg/a.jpg": b"a"}))
-    (tmp_path / "root").mkdir()
-    (tmp_path / "root" / "jpg").touch()
-    with pytest.raises(UserError, match=r"could not be unpacked into .*Not a directory"):
+    (tmp_path / "root").touch()
+    with pytest.raises(UserError, match=r"could not be unpacked into .*File exists"):
         unpack(archive, tmp_path / "root")
