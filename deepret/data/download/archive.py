@@ -56,7 +56,7 @@ def sound(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (None, errno.EINVAL):  # those are bzip2's, and of a place before the file's start
             raise
-        raise Damaged(f"{path} is damaged or cut off, or no archive ({error}).") from None
+        raise Damaged(f"{path} is damaged or cut off, or no archive ({_short(error)}).") from None
     except (
         *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError),
         *(
@@ -66,7 +66,12 @@ def sound(path: Path) -> Iterator[None]:
             RuntimeError,
         ),  # a zip file that is packed in an uncommon way, or encrypted
     ) as error:
-        raise Damaged(f"{path} is damaged or cut off, or no archive ({str(error) or type(error).__name__}).") from None
+        raise Damaged(f"{path} is damaged or cut off, or no archive ({_short(error)}).") from None
+
+
+def _short(error: Exception) -> str:
+    """What it says, which may quote a name of 64 kB."""
+    return (str(error) or type(error).__name__)[:200]
 
 
 def walk(path: Path, doing: str) -> Iterator[tuple[Entry, Callable[[], Iterator[bytes]]]]:

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Sequence
 
 from deepret.data.download.archive import Entry
 
+NAME, PART, DEPTH = 4096, 255, 64
+"""Bytes of a name and of one part of it, and parts, at most: what file systems take."""
+
 
 class Unsafe(Exception):
     """An entry that would be written elsewhere than below the folder, or that is no file."""
@@ -28,19 +31,19 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
     found: list[Entry | None] = []
     above = _parts(inside)
     for entry in entries:
-        parts = _checked(entry)
+        parts = _checked(entry.name)
         if entry.kind == "other":
-            raise Unsafe(f"{entry.name!r} is a device or a pipe")
+            raise Unsafe(f"{_shown(entry.name)} is a device or a pipe")
         if entry.kind == "link":
-            raise Unsafe(f"{entry.name!r} is a symbolic link, which might lead out of the folder")
+            raise Unsafe(f"{_shown(entry.name)} is a symbolic link, which might lead out of the folder")
         if parts[: len(above)] != above or len(parts) == len(above):
             found.append(None)
             continue
         target = entry.target
         if entry.kind == "hard link":
-            held = _checked(Entry(entry.target, "file", 0))
+            held = _checked(entry.target)
             if held[: len(above)] != above:
-                raise Unsafe(f"{entry.name!r} is a link to {entry.target!r}, which is left out")
+                raise Unsafe(f"{_shown(entry.name)} is a link to {_shown(entry.target)}, which is left out")
             target = "/".join(held[len(above) :])
         found.append(entry._replace(name="/".join(parts[len(above) :]), target=target))
     _check_hard_links([entry for entry in found if entry is not None])
@@ -51,17 +54,33 @@ def _parts(name: str) -> list[str]:
     return [part for part in name.split("/") if part not in ("", ".")]
 
 
-def _checked(entry: Entry) -> list[str]:
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")
+
+
+def _checked(name: str) -> list[str]:
     """The parts of an entry's name.
 
     Raises:
-        Unsafe: it is absolute, or leads upwards, as any system reads it.
+        Unsafe: it is absolute, or leads upwards, as any system reads it, or none takes it.
     """
-    if re.match(r"[/\\]|[A-Za-z]:", entry.name):
-        raise Unsafe(f"{entry.name!r} has an absolute path")
-    if ".." in re.split(r"[/\\]", entry.name) or "\0" in entry.name:
-        raise Unsafe(f"{entry.name!r} leads upwards")
-    return _parts(entry.name)
+    if re.match(r"[/\\]|[A-Za-z]:", name):
+        raise Unsafe(f"{_shown(name)} has an absolute path")
+    if ".." in re.split(r"[/\\]", name):
+        raise Unsafe(f"{_shown(name)} leads upwards")
+    parts = _parts(name)
+    try:
+        longest = max((len(part.encode()) for part in parts), default=0)
+    except UnicodeEncodeError:
+        raise Unsafe(f"{_shown(name)} is no name in UTF-8") from None
+    if "\0" in name:
+        raise Unsafe(f"{_shown(name)} is no name: a zero byte is in it")
+    if longest > PART or len(name.encode()) > NAME or len(parts) > DEPTH:
+        raise Unsafe(
+            f"{_shown(name)} is too long a name: at most {NAME:,} bytes are taken, {PART} between slashes, and {DEPTH} "
+            f"folders"
+        )
+    return parts
 
 
 def _check_hard_links(entries: Sequence[Entry]) -> None:
@@ -69,6 +88,6 @@ def _check_hard_links(entries: Sequence[Entry]) -> None:
     seen: set[str] = set()
     for entry in entries:
         if entry.kind == "hard link" and entry.target.casefold() not in seen:
-            raise Unsafe(f"{entry.name!r} is a link to {entry.target!r}, which is no file before it")
+            raise Unsafe(f"{_shown(entry.name)} is a link to {_shown(entry.target)}, which is no file before it")
         if entry.kind != "folder":
             seen.add(entry.name.casefold())

@@ -105,6 +105,59 @@ def test_nothing_of_a_hostile_zip_file_is_written(tmp_path: Path, zipped: Callab
         assert [path.name for path in tmp_path.iterdir()] == ["a.zip"]
 
 
+NAMES = {
+    "too long a name": [
+        "x" * 256,
+        "é" * 128,
+        "a/" * 64 + "a",
+        "/".join(["x" * 200] * 21),
+        "b/" * 5000 + "c",
+        "x" * 10**4,
+    ],
+    "no name in UTF-8": ["a\udcff", "\udcff" * 200],
+    "no name: a zero byte": ["a\0b"],
+}
+
+
+@pytest.mark.parametrize(("said", "name"), [(said, name) for said, names in NAMES.items() for name in names])
+def test_a_name_that_no_disk_takes(said: str, name: str) -> None:
+    for entry in (Entry(name, "file", 1), Entry("h", "hard link", 0, name), Entry(name, "other", 1)):
+        with pytest.raises(Unsafe, match=said) as error:
+            places([Entry("a", "file", 1), entry])
+        assert len(str(error.value)) < 500
+        assert str(error.value).isprintable()
+        str(error.value).encode()
+
+
+def test_a_name_that_disks_take() -> None:
+    for name in ("x" * 255, "é" * 127, "a/" * 63 + "a", "./" * 200 + "a"):
+        assert places([Entry(name, "file", 1)]) == [Entry(name.removeprefix("./" * 200), "file", 1)]
+
+
+def test_a_long_name_is_cut_in_every_message(
+    tmp_path: Path, tarred: Callable[..., bytes], zipped: Callable[..., bytes]
+) -> None:
+    long = "x" * 20000
+    bad = [tarred({f"{before}{long}": b"x"}) for before in ("../", "/", "")]
+    bad += [tarred({"l": info(long, kind, long)}) for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE)]
+    bad.append(zipped({long: b"x"}))
+    for number, content in enumerate(bad):
+        archive = tmp_path / f"{number}.x"
+        archive.write_bytes(content)
+        with pytest.raises(UserError) as error:
+            unpack(archive, tmp_path / "root")
+        assert len(str(error.value)) < 500 + len(str(archive))
+
+
+def test_a_long_name_that_is_quoted_is_cut(tmp_path: Path, zipped: Callable[..., bytes]) -> None:
+    """The zip file's list and its file call the entry differently."""
+    archive, name = tmp_path / "a.zip", "/".join(["b" * 100] * 10)
+    archive.write_bytes(zipped({name: b"x"}).replace(b"bbb", b"ccc", 1))
+    with pytest.raises(Damaged, match="damaged or cut off") as error:
+        unpack(archive, tmp_path / "root")
+    assert len(str(error.value)) < 500 + len(str(archive))
+
+
 @pytest.mark.parametrize("kind", ["tar", "zip"])
 def test_no_two_archives_together_write_elsewhere(
     tmp_path: Path, tarred: Callable[..., bytes], zipped: Callable[..., bytes], kind: str
