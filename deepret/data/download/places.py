@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from deepret.data.download.archive import Entry
 
@@ -26,7 +27,7 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
         inside: a folder of the archive whose contents alone are wanted, without its name.
 
     Raises:
-        Unsafe: the first entry that leads out, with what is wrong with it.
+        Unsafe: the first entry that leads out or that no disk can have, with what is wrong with it.
     """
     found: list[Entry | None] = []
     above = _parts(inside)
@@ -46,7 +47,7 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
                 raise Unsafe(f"{_shown(entry.name)} is a link to {_shown(entry.target)}, which is left out")
             target = "/".join(held[len(above) :])
         found.append(entry._replace(name="/".join(parts[len(above) :]), target=target))
-    _check_hard_links([entry for entry in found if entry is not None])
+    check_together([entry for entry in found if entry is not None])
     return found
 
 
@@ -83,11 +84,54 @@ def _checked(name: str) -> list[str]:
     return parts
 
 
-def _check_hard_links(entries: Sequence[Entry]) -> None:
-    """Refuses links to what is no file before them; on some disks A and a are one name."""
-    seen: set[str] = set()
+def check_together(entries: Sequence[Entry], key: Callable[[str], str] = str) -> None:
+    """Looks at whether a disk can have all entries side by side; of two files of one name the later one is taken.
+
+    Args:
+        entries: under the names that they get.
+        key: what makes names the same that are one to the disk.
+
+    Raises:
+        Unsafe: files whose names are one to the disk alone, a file where another entry needs a folder, or a hard link
+            to what is no file before it.
+    """
+    files: dict[str, str] = {}
     for entry in entries:
-        if entry.kind == "hard link" and entry.target.casefold() not in seen:
-            raise Unsafe(f"{_shown(entry.name)} is a link to {_shown(entry.target)}, which is no file before it")
+        if entry.kind == "hard link":
+            _check_hard_link(entry, files, key, entries)
         if entry.kind != "folder":
-            seen.add(entry.name.casefold())
+            other = files.setdefault(key(entry.name), entry.name)
+            if other != entry.name:
+                raise Unsafe(f"{_shown(other)} and {_shown(entry.name)} are one name on the disk of the folder")
+    clear = ""
+    for entry in entries:
+        folder = entry.name if entry.kind == "folder" else entry.name.rpartition("/")[0]
+        if folder != clear:
+            for above in _and_above(folder):
+                if key(above) in files:
+                    raise Unsafe(f"{_shown(files[key(above)])} is a file, and a folder that {_shown(entry.name)} needs")
+            clear = folder
+
+
+def _check_hard_link(entry: Entry, files: Collection[str], key: Callable[[str], str], entries: Sequence[Entry]) -> None:
+    if key(entry.target) == key(entry.name):
+        raise Unsafe(f"{_shown(entry.name)} is a link to itself")
+    if key(entry.target) not in files:
+        folder = any(
+            f"{other.name}/".startswith(f"{entry.target}/") and (other.kind == "folder" or other.name != entry.target)
+            for other in entries
+        )
+        what = "a folder" if folder else "no file before it"
+        raise Unsafe(f"{_shown(entry.name)} is a link to {_shown(entry.target)}, which is {what}")
+
+
+def _and_above(folder: str) -> Iterator[str]:
+    """A folder and all that it is in."""
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
+
+
+def folded(name: str) -> str:
+    """A name without what a disk that does not tell capitals apart leaves aside."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold())

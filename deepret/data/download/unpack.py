@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from deepret.data.download.archive import Entry, walk
 from deepret.data.download.part import amount
-from deepret.data.download.places import Unsafe, places
+from deepret.data.download.places import Unsafe, check_together, folded, places
 from deepret.errors import UserError
 from deepret.files import why
 
@@ -38,6 +39,9 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
         shutil.rmtree(part, ignore_errors=True)
         _make_room(archive, folder, sum(entry.size for entry in placed if entry))
         part.mkdir()
+        if part.with_name(part.name.swapcase()).exists():  # a disk that does not tell capitals apart
+            with _refusing(archive):
+                check_together([entry for entry in placed if entry], folded)
         _write(archive, part, placed)
         for said in _in_the_way(part, folder):
             raise UserError(
@@ -57,13 +61,19 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
     return sorted({entry.name for entry in placed if entry and entry.kind != "folder"})
 
 
+@contextmanager
+def _refusing(archive: Path) -> Iterator[None]:
+    try:
+        yield
+    except Unsafe as error:
+        raise UserError(f"{archive} is not unpacked: {error}; nothing was written.") from None
+
+
 def _looked_at(archive: Path, inside: str) -> list[Entry | None]:
     """The archive's entries under the names that they get."""
     found = [entry for entry, _ in walk(archive, f"looking at {archive.name}")]
-    try:
+    with _refusing(archive):
         placed = places(found, inside)
-    except Unsafe as error:
-        raise UserError(f"{archive} is not unpacked: {error}; nothing was written.") from None
     if not any(placed):
         raise UserError(f"{archive} is not unpacked: there is nothing{f' in a folder {inside}' * bool(inside)} in it.")
     return placed
