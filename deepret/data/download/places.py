@@ -35,6 +35,8 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
         parts = _checked(entry.name)
         if entry.kind == "other":
             raise Unsafe(f"{_shown(entry.name)} is a device or a pipe")
+        if entry.kind == "sparse":
+            raise Unsafe(f"{_shown(entry.name)} is a sparse file, which may be far larger than the archive")
         if entry.kind == "link":
             raise Unsafe(f"{_shown(entry.name)} is a symbolic link, which might lead out of the folder")
         if parts[: len(above)] != above or len(parts) == len(above):

@@ -20,7 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepret.data.download.archive import Damaged, Entry
+from deepret.data.download import archive as reading
+from deepret.data.download.archive import Damaged, Entry, TooMuch
 from deepret.data.download.places import Unsafe, places
 from deepret.data.download.unpack import unpack
 from deepret.errors import UserError
@@ -334,6 +335,89 @@ def test_a_size_below_nothing_is_damage(tmp_path: Path, kind: bytes) -> None:
         archive.write_bytes(before + header("b", kind, -1024) + bytes(10240))
         with pytest.raises(Damaged):
             unpack(archive, tmp_path / "root")
+
+
+def sparse(length: int = 0, **headers: str) -> bytes:
+    found = info("s", tarfile.REGTYPE)
+    found.size = length
+    found.pax_headers = {f"GNU.sparse.{key}": value for key, value in headers.items()}
+    return found.tobuf(tarfile.PAX_FORMAT)
+
+
+SPARSE = {
+    "of GNU": header("s", tarfile.GNUTYPE_SPARSE, 0),
+    "0.1": sparse(name="s", size=str(2**50), map="0,0"),
+    "0.0": sparse(size=str(2**50), numblocks="0"),
+    "1.0": sparse(512, major="1", minor="0", name="s", realsize=str(2**50)) + b"0\n".ljust(512, b"\0"),
+}
+
+
+@pytest.mark.parametrize("how", SPARSE)
+def test_a_sparse_file_is_not_unpacked(tmp_path: Path, how: str) -> None:
+    archive = tmp_path / "a.tar"
+    archive.write_bytes(SPARSE[how] + bytes(10240))
+    with pytest.raises(UserError, match=r"is not unpacked: 's' is a sparse file, .*; nothing was written"):
+        unpack(archive, tmp_path / "root")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_more_entries_than_are_held(
+    tmp_path: Path,
+    tarred: Callable[..., bytes],
+    zipped: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    archive, make = tmp_path / f"a.{kind}", tarred if kind == "tar" else zipped
+    monkeypatch.setattr(reading, "MOST", 10)
+    archive.write_bytes(make({f"{k}": b"" for k in range(10)}))
+    assert len(unpack(archive, tmp_path / "root")) == 10
+    archive.write_bytes(make({f"{k}": b"" for k in range(11)}))
+    with pytest.raises(TooMuch, match=r"it has more than 10 entries.*; nothing was written"):
+        unpack(archive, tmp_path / "new")
+    monkeypatch.setattr(reading, "MOST", 100)
+    monkeypatch.setattr(reading, "NAMES", 3000)
+    unpack(archive, tmp_path / "new")
+    archive.write_bytes(make({f"{k}" * 250: b"" for k in range(10)}))
+    with pytest.raises(TooMuch, match=r"names of more than 3,000 bytes; nothing was written"):
+        unpack(archive, tmp_path / "newer")
+    assert not (tmp_path / "newer").exists()
+
+
+@pytest.mark.parametrize("kind", ["tar", "zip"])
+def test_what_lists_too_much_is_not_held_in_memory(
+    tmp_path: Path,
+    tarred: Callable[..., bytes],
+    zipped: Callable[..., bytes],
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+) -> None:
+    archive, make = tmp_path / f"a.{kind}", tarred if kind == "tar" else zipped
+    archive.write_bytes(make({f"{k}": b"" for k in range(10000)}))
+    monkeypatch.setattr(reading, "MOST", 1000)
+    tracemalloc.start()
+    with pytest.raises(TooMuch):
+        unpack(archive, tmp_path / "root")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 1.5e6
+
+
+def test_headers_for_all_files_are_not_held_in_memory(tmp_path: Path) -> None:
+    archive = tmp_path / "a.tgz"
+    with gzip.open(archive, "wb", 1) as file:
+        for k in range(32):
+            file.write(
+                tarfile.TarInfo.create_pax_global_header({f"k{k}": "x" * 2**20}) + header("a", tarfile.REGTYPE, 0)
+            )
+        file.write(bytes(10240))
+    tracemalloc.start()
+    with pytest.raises(Damaged, match="its headers are too long"):
+        unpack(archive, tmp_path / "root")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2**24
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME])
