@@ -8,6 +8,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from deepret.data.download.archive import Entry
 
+WORK = ".download"
+"""The folder below the root for archives on their way, for notes of what is done, and for the lock."""
+UNPACKING = ".unpacking"
+"""How the name of the folder ends that an archive is unpacked into first."""
 NAME, PART, DEPTH = 4096, 255, 64
 """Bytes of a name and of one part of it, and parts, at most: what file systems take."""
 
@@ -42,6 +46,8 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
         if parts[: len(above)] != above or len(parts) == len(above):
             found.append(None)
             continue
+        if _own(parts[len(above) :]):
+            raise Unsafe(f"{_shown(entry.name)} has a name that the program keeps for itself")
         target = entry.target
         if entry.kind == "hard link":
             held = _checked(entry.target)
@@ -55,6 +61,13 @@ def places(entries: Iterable[Entry], inside: str = "") -> list[Entry | None]:
 
 def _parts(name: str) -> list[str]:
     return [part for part in name.split("/") if part not in ("", ".")]
+
+
+def _own(parts: Sequence[str]) -> bool:
+    """Whether a place is one of the program's: its folders, and what has come of a file, beside it."""
+    found = [part.rstrip(". ").casefold() for part in re.split(r"[/\\]", "/".join(parts))]
+    unpacking = found[0].startswith(".") and found[0].endswith(UNPACKING)
+    return found[0] == WORK or unpacking or any(part.endswith((".part", ".part.json")) for part in found)
 
 
 def _shown(name: str) -> str:

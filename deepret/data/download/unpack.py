@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deepret.data.download.archive import Entry, walk
 from deepret.data.download.part import amount
-from deepret.data.download.places import Unsafe, check_together, folded, places
+from deepret.data.download.places import UNPACKING, Unsafe, check_together, folded, places
 from deepret.errors import UserError
 from deepret.files import why
 
@@ -32,7 +32,7 @@ def unpack(archive: Path, folder: Path, inside: str = "") -> list[str]:
         UserError: something in it leads out of the folder, something else is in its way there, or the disk takes no
             more; nothing is left of it then.
     """
-    part = folder / f".{archive.name}.unpacking"
+    part = folder / f".{archive.name}{UNPACKING}"
     try:
         placed = _looked_at(archive, inside)
         folder.mkdir(parents=True, exist_ok=True)

@@ -120,6 +120,28 @@ def several(*files: tarfile.TarInfo | tuple[str, bytes], into: Path) -> Path:
     return into
 
 
+OWN = [".download/lock", ".DOWNLOAD/lock", "./.download", ".Download./x", ".download\\x.done", ".a.tar.unpacking/x"]
+OWN += [".A.tar.Unpacking", ".unpacking", "list.pkl.part", "jpg/list.pkl.PART.json", ".download/a.tar.part", "a.part/b"]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_names_that_the_program_keeps_for_itself(tmp_path: Path, name: str) -> None:
+    for number, (before, inside) in enumerate((("", ""), ("top/", "top"))):
+        (tmp_path / f"{number}").mkdir()
+        archive = several((f"{before}a", b"a"), (f"{before}{name}", b"x"), into=tmp_path / f"{number}" / "a.tar")
+        with pytest.raises(UserError, match=r"has a name that the program keeps for itself; nothing was written"):
+            unpack(archive, tmp_path / "root", inside)
+        assert not (tmp_path / "root").exists()
+
+
+def test_names_that_are_much_like_its_own(tmp_path: Path) -> None:
+    files = {
+        n: b"x" for n in ("download/a", ".downloads/a", "jpg/.download/a", "a.unpacking", "part", "a.parts", "b.json")
+    }
+    unpack(several(*files.items(), into=tmp_path / "a.tar"), tmp_path / "root")
+    assert tree(tmp_path / "root") == files
+
+
 LINKS = {
     "'b' is a link to itself": [("a", b"a"), info("b", tarfile.LNKTYPE, "./b")],
     "'a' is a link to itself": [("a", b"a"), info("a", tarfile.LNKTYPE, "a")],
