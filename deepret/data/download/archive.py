@@ -29,8 +29,8 @@ HEADER = 2**23
 """Bytes that stand before a file in a tar file at most; tarfile would hold them all in memory."""
 COMMON = 2**16
 """Characters of what stands in a tar file for all files together, at most; tarfile holds them, too."""
-MOST, NAMES = 2_000_000, 2**28
-"""Entries of an archive at most, and bytes that their names take in memory: less than 2 GB are taken by all."""
+MOST, NAMES, LIST = 2_000_000, 2**29, 2**28
+"""Entries, bytes that their names take in memory, and bytes of a zip file's list, at most: 2 GB are held in all."""
 
 Kind = Literal["file", "folder", "link", "hard link", "sparse", "other"]
 
@@ -49,8 +49,8 @@ class TooMuch(UserError):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is not unpacked: it has more than {MOST:,} entries, or names of more than {NAMES:,} bytes; "
-            f"nothing was written."
+            f"{path} is not unpacked: it has more than {MOST:,} entries, or too long a list of their names; nothing "
+            f"was written."
         )
 
 
@@ -192,7 +192,7 @@ class _Listed(BufferedReader):
     """The bytes of a zip file, of whose list zipfile makes entries in memory at once."""
 
     def read(self, count: int | None = -1, /) -> bytes:
-        if count is not None and count > NAMES:
+        if count is not None and count > LIST:
             raise TooMuch(Path(self.name))
         data = super().read(count)
         if data.count(b"PK\1\2") > MOST:  # before each entry

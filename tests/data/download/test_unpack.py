@@ -399,10 +399,10 @@ def test_more_entries_than_are_held(
     with pytest.raises(TooMuch, match=r"it has more than 10 entries.*; nothing was written"):
         unpack(archive, tmp_path / "new")
     monkeypatch.setattr(reading, "MOST", 100)
-    monkeypatch.setattr(reading, "NAMES", 3000)
+    monkeypatch.setattr(reading, "LIST" if kind == "zip" else "NAMES", 2000)
     unpack(archive, tmp_path / "new")
     archive.write_bytes(make({f"{k}" * 250: b"" for k in range(10)}))
-    with pytest.raises(TooMuch, match=r"names of more than 3,000 bytes; nothing was written"):
+    with pytest.raises(TooMuch, match=r"too long a list of their names; nothing was written"):
         unpack(archive, tmp_path / "newer")
     assert not (tmp_path / "newer").exists()
 
