@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import gzip
+import io
 import lzma
 import stat
 import struct
@@ -26,8 +27,12 @@ from deepret.errors import UserError
 CHUNK = 2**20
 HEADER = 2**23
 """Bytes that stand before a file in a tar file at most; tarfile would hold them all in memory."""
+COMMON = 2**16
+"""Characters of what stands in a tar file for all files together, at most; tarfile holds them, too."""
+MOST, NAMES, LIST = 2_000_000, 2**29, 2**28
+"""Entries, bytes that their names take in memory, and bytes of a zip file's list, at most: 2 GB are held in all."""
 
-Kind = Literal["file", "folder", "link", "hard link", "other"]
+Kind = Literal["file", "folder", "link", "hard link", "sparse", "other"]
 
 
 class Entry(NamedTuple):
@@ -37,6 +42,16 @@ class Entry(NamedTuple):
     kind: Kind
     size: int
     target: str = ""
+
+
+class TooMuch(UserError):
+    """An archive that lists more than the memory should hold."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"{path} is not unpacked: it has more than {MOST:,} entries, or too long a list of their names; nothing "
+            f"was written."
+        )
 
 
 class Damaged(UserError):
@@ -56,7 +71,7 @@ def sound(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (None, errno.EINVAL):  # those are bzip2's, and of a place before the file's start
             raise
-        raise Damaged(f"{path} is damaged or cut off, or no archive ({error}).") from None
+        raise Damaged(f"{path} is damaged or cut off, or no archive ({_short(error)}).") from None
     except (
         *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error, ValueError),
         *(
@@ -66,7 +81,12 @@ def sound(path: Path) -> Iterator[None]:
             RuntimeError,
         ),  # a zip file that is packed in an uncommon way, or encrypted
     ) as error:
-        raise Damaged(f"{path} is damaged or cut off, or no archive ({str(error) or type(error).__name__}).") from None
+        raise Damaged(f"{path} is damaged or cut off, or no archive ({_short(error)}).") from None
+
+
+def _short(error: Exception) -> str:
+    """What it says, which may quote a name of 64 kB."""
+    return (str(error) or type(error).__name__)[:200]
 
 
 def walk(path: Path, doing: str) -> Iterator[tuple[Entry, Callable[[], Iterator[bytes]]]]:
@@ -78,7 +98,9 @@ def walk(path: Path, doing: str) -> Iterator[tuple[Entry, Callable[[], Iterator[
 
     Raises:
         Damaged: it is cut off or broken, which reading an entry may say, too.
+        TooMuch: it has more entries than can be held.
     """
+    count = names = 0
     size = path.stat().st_size
     found = _zip(path) if _begins(path, b"PK") else _tar(path)
     with (
@@ -91,6 +113,9 @@ def walk(path: Path, doing: str) -> Iterator[tuple[Entry, Callable[[], Iterator[
             if item is None:
                 return
             entry, opened, place = item
+            count, names = count + 1, names + sys.getsizeof(entry.name) + sys.getsizeof(entry.target)
+            if count > MOST or names > NAMES:
+                raise TooMuch(path)
             bar.update(place - bar.n)
             yield entry, partial(_content, path, opened)
 
@@ -127,6 +152,8 @@ def _tar(path: Path) -> Generator[tuple[Entry, Callable[[], IO[bytes]], int]]:
         headers = _Headers(stream)
         with tarfile.open(fileobj=headers, mode="r:") as tar:  # type: ignore[call-overload]
             for member in tar:
+                if sum(len(key) + len(value) for key, value in tar.pax_headers.items()) > COMMON:
+                    raise tarfile.ReadError("its headers are too long")
                 if member.size < 0:
                     raise tarfile.ReadError("a file of less than no bytes")
                 headers.left = sys.maxsize
@@ -148,6 +175,8 @@ def _begins(path: Path, head: bytes) -> bool:
 
 
 def _tar_entry(member: tarfile.TarInfo) -> Entry:
+    if member.issparse():
+        return Entry(member.name, "sparse", member.size)
     if member.isreg():
         return Entry(member.name, "file", member.size)
     if member.isdir():
@@ -159,8 +188,20 @@ def _tar_entry(member: tarfile.TarInfo) -> Entry:
     return Entry(member.name, "other", 0)
 
 
+class _Listed(BufferedReader):
+    """The bytes of a zip file, of whose list zipfile makes entries in memory at once."""
+
+    def read(self, count: int | None = -1, /) -> bytes:
+        if count is not None and count > LIST:
+            raise TooMuch(Path(self.name))
+        data = super().read(count)
+        if data.count(b"PK\1\2") > MOST:  # before each entry
+            raise TooMuch(Path(self.name))
+        return data
+
+
 def _zip(path: Path) -> Generator[tuple[Entry, Callable[[], IO[bytes]], int]]:
-    with zipfile.ZipFile(path) as file:
+    with _Listed(io.FileIO(path)) as raw, zipfile.ZipFile(raw) as file:
         for info in file.infolist():
             mode = info.external_attr >> 16
             opened: Callable[[], IO[bytes]] = lambda info=info: file.open(info)  # type: ignore[misc]  # noqa: E731

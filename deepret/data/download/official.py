@@ -15,6 +15,7 @@ from urllib.parse import quote
 from deepret.data.download.archive import Damaged
 from deepret.data.download.fetch import Checksum, NotFetched, fetch, wrong
 from deepret.data.download.mirrors import MIRRORS, File, read_mirrors
+from deepret.data.download.places import WORK
 from deepret.data.download.unpack import unpack
 from deepret.errors import UserError, closest
 from deepret.files import why, write_whole
@@ -23,9 +24,6 @@ try:
     import fcntl
 except ImportError:  # not on Windows, where two programs may fetch the same set at once
     fcntl = None  # type: ignore[assignment]
-
-WORK = ".download"
-"""The folder below the root for archives on their way, for notes of what is done, and for the lock."""
 
 
 def fetch_set(name: str, root: Path | str, *, photographs: bool = True, mirrors: Path = MIRRORS) -> None:
