@@ -13,7 +13,7 @@ from deepret.benchmarks.ground_truth.text import POSITIVES, read_text
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.sources.names import Form
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
-from deepret.benchmarks.truth import Setting, Truth
+from deepret.benchmarks.truth import FETCHED, Setting, Truth
 from deepret.errors import UserError
 
 LOOKS = re.compile(r"[a-z_]+_[0-9]{6}")
@@ -45,7 +45,7 @@ class Buildings(Benchmark):
         if not folder.is_dir():
             raise UserError(
                 f"benchmark.root={self.root}: there is no folder {folder}{self.remedy('groundtruth')} "
-                f"{pickled.name} in {self.root} will do, too."
+                f"{pickled.name} in {self.root} will do, too.{FETCHED}"
             )
         return Truth((), read_text(folder, self.prefix))
 

@@ -17,7 +17,7 @@ from deepret.benchmarks.metrics import (
     recall_at,
 )
 from deepret.benchmarks.protocol import Benchmark
-from deepret.benchmarks.truth import Question, Setting, Truth, plain, twice
+from deepret.benchmarks.truth import FETCHED, Question, Setting, Truth, plain, twice
 from deepret.data.sets.lists import Lists
 from deepret.errors import UserError
 
@@ -72,4 +72,4 @@ class Classes(Benchmark):
     @property
     def lists(self) -> Lists:
         """The published lists."""
-        return Lists(self.root, "benchmark.root", self.site)
+        return Lists(self.root, "benchmark.root", self.site + FETCHED)

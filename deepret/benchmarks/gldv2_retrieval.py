@@ -18,6 +18,7 @@ from deepret.benchmarks.truth import Question, Truth, twice
 from deepret.data.sets.lists import read_csv
 from deepret.errors import UserError
 
+WANTED = "Wanted: a submission as Kaggle takes it, with columns id and images."
 SOLUTION = "retrieval_solution_v2.1.csv"
 FIRST = 100
 """The k of mAP@k."""
@@ -84,5 +85,5 @@ class GLDv2Retrieval(GLDv2):
 
 def _lines(path: Path) -> Iterator[tuple[str, str, list[str]]]:
     """Those of a submission."""
-    for where, (query, names) in read_csv(path, ("id", "images"), SITE):
+    for where, (query, names) in read_csv(path, ("id", "images"), WANTED):
         yield where, query, names.split()

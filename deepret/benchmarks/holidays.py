@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from deepret.benchmarks.protocol import Benchmark
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
-from deepret.benchmarks.truth import Question, Setting, Truth, plain, twice
+from deepret.benchmarks.truth import FETCHED, Question, Setting, Truth, plain, twice
 from deepret.data.folder import images_below
 from deepret.errors import UserError
 
@@ -54,7 +54,7 @@ class Holidays(Benchmark):
         else:
             raise UserError(
                 f"benchmark.root={self.root}: there is neither {listed.name} nor {self.folder} in it"
-                f"{self.remedy(self.folder)}"
+                f"{self.remedy(self.folder)}{FETCHED}"
             )
         groups = defaultdict(list)
         for name in names:

@@ -20,16 +20,13 @@ from deepret.benchmarks.sources.photographs import Photographs
 from deepret.benchmarks.sources.rankings import Rankings, read_rankings
 from deepret.benchmarks.sources.source import Compared, Source
 from deepret.benchmarks.standing import most
-from deepret.benchmarks.truth import Setting, Truth, plain
+from deepret.benchmarks.truth import FETCHED, Setting, Truth, plain
 from deepret.data.download.official import fetch_set
 from deepret.data.folder import images_below
 from deepret.errors import UserError
 
 Lists = Mapping[str, Sequence[Tensor]]
 """Of each kind of photographs, a table of positions in the database for each query."""
-
-
-FETCHED = " benchmark.download=true fetches what is missing, or says how to get it."
 
 
 class Benchmark(ABC):

@@ -11,7 +11,7 @@ from torch import Tensor
 from deepret.benchmarks.ground_truth.pickled import read_revisited
 from deepret.benchmarks.metrics import Ranks, average_precision, precision_at
 from deepret.benchmarks.protocol import Benchmark
-from deepret.benchmarks.truth import Setting, Truth
+from deepret.benchmarks.truth import FETCHED, Setting, Truth
 from deepret.errors import UserError
 
 PLACES = (1, 5, 10)
@@ -41,7 +41,7 @@ class Revisited(Benchmark):
         if not path.is_file():
             raise UserError(
                 f"benchmark.root={self.root}: there is no {path.name} in it, the ground truth that "
-                f"http://cmp.felk.cvut.cz/revisitop has."
+                f"http://cmp.felk.cvut.cz/revisitop has.{FETCHED}"
             )
         return read_revisited(path, ("easy", "hard", "junk"))
 

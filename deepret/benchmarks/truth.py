@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from deepret.data.check import IMAGES
 from deepret.data.photo import Box
 
+FETCHED = " benchmark.download=true fetches what is missing, or says how to get it."
+"""Ends a message about published files that are not there."""
+
 
 @dataclass(frozen=True)
 class Question:

@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
+from deepret.config import groups
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["100000", "100001", "100100", "100101"]
 CODES = np.eye(4, 3, dtype=np.float32) + 0.5
@@ -307,6 +309,13 @@ def test_files_that_are_missing_are_told_before_a_network_is_made(
     ended = program("eval", "debug=fast", "benchmark=sop", f"benchmark.root={tmp_path / 'some'}")
     assert ended.code == 2
     assert "Ebay_test.txt cannot be read" in ended.err
+
+
+@pytest.mark.parametrize("name", [name for name in groups()["benchmark"] if name not in ("none", "split", "instre")])
+def test_files_that_can_be_fetched_are_said_to_be(program, tmp_path: Path, name: str) -> None:
+    ended = program("eval", f"benchmark={name}", f"benchmark.root={tmp_path}")
+    assert ended.code == 2
+    assert "benchmark.download=true fetches what is missing" in ended.err
 
 
 def test_a_training_is_told_of_missing_files_before_it_begins(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepret.benchmarks.truth import FETCHED
 from deepret.data.sets.gldv2 import read_train as listed_photographs
 from deepret.data.sets.lists import Lists, read_csv
 from deepret.errors import UserError
@@ -14,7 +15,7 @@ USAGES = ("private", "public")
 IGNORED = "ignored"
 DIGITS = 18
 """Of a landmark's number at most; 64 bits hold them."""
-SITE = "https://github.com/cvdfoundation/google-landmark has it."
+SITE = f"https://github.com/cvdfoundation/google-landmark has it.{FETCHED}"
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from deepret.benchmarks.ground_truth.landmarks import SITE, landmark_of
+from deepret.benchmarks.ground_truth.landmarks import landmark_of
 from deepret.data.sets.lists import read_csv
 from deepret.errors import UserError
 
+WANTED = "Wanted: a submission as Kaggle takes it, with columns id and landmarks."
 BLOCK = 4096
 """Queries whose neighbours are counted at once."""
 
@@ -66,7 +67,7 @@ def read_predictions(path: Path, known: Collection[str]) -> dict[str, Prediction
 def _lines(path: Path) -> list[tuple[str, str, list[str]]]:
     """Place, query and prediction of each line."""
     if path.suffix == ".csv":
-        return [(where, name, words.split()) for where, (name, words) in read_csv(path, ("id", "landmarks"), SITE)]
+        return [(where, name, words.split()) for where, (name, words) in read_csv(path, ("id", "landmarks"), WANTED)]
     try:
         lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:

@@ -84,7 +84,7 @@ def read_csv(path: Path, columns: Sequence[str], remedy: str) -> Iterator[tuple[
             header = next(reader, [])
             missing = [name for name in columns if name not in header]
             if missing:
-                raise UserError(f"{path}: it has no column {', '.join(missing)}.")
+                raise UserError(f"{path}: it has no column {', '.join(missing)}. {remedy}")
             places = [header.index(name) for name in columns]
             for row in filter(None, reader):
                 yield f"{path}, line {reader.line_num}", [row[i].strip() if i < len(row) else "" for i in places]
