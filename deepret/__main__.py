@@ -28,7 +28,8 @@ PROGRAMS = {
 }
 REPORTS = ("sweep", "transfer", "proposal_recall", "scene_matches", "contact_sheet", "duplicates")
 CONFIG_DIR = ("--config-dir", "-cd")
-HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", "-h", "--help", "--hydra-help", "-i", "--info", "-p", "--package"}
+HELP = {"-h", "--help"}
+HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", *HELP, "--hydra-help", "-i", "--info", "-p", "--package"}
 
 
 def main(program: str | None = None) -> None:
@@ -41,12 +42,10 @@ def main(program: str | None = None) -> None:
     if program is None:
         if not words or words[0] not in PROGRAMS:
             known = "\n".join(f"  deepret {name:9} {what}" for name, what in PROGRAMS.items())
-            wrong = f"error: there is no such program as {words[0]!r}.\n\n" if words and words[:1] != ["--help"] else ""
-            print(
-                f"{wrong}usage: deepret PROGRAM [key=value …]\n\n{known}",
-                file=sys.stdout if words[:1] == ["--help"] else sys.stderr,
-            )
-            sys.exit(0 if words[:1] == ["--help"] else 2)
+            asked = bool(HELP.intersection(words[:1]))
+            wrong = f"error: there is no such program as {words[0]!r}.\n\n" if words and not asked else ""
+            print(f"{wrong}usage: deepret PROGRAM [key=value …]\n\n{known}", file=sys.stdout if asked else sys.stderr)
+            sys.exit(0 if asked else 2)
         program, words = words[0], words[1:]
     words = [_at_home(word) for word in words]
     keep_memory()
@@ -214,7 +213,8 @@ def _through_hydra(program: str, words: list[str]) -> None:
     from deepret import config
 
     sys.argv = [f"deepret {program}", *words]
-
+    if HELP.intersection(words):
+        sys.argv.append(f'hydra.help.header="deepret {program}: {PROGRAMS[program]}\n"')
     folders = [word for flag in pairwise(words) if flag[0] in CONFIG_DIR for word in flag]
     folders += [word for word in words if word.startswith("--config-dir=")]
 

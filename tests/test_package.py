@@ -42,8 +42,8 @@ def test_a_wheel_brings_its_configuration(tmp_path: Path, cache: Path) -> None:
     assert not (tmp_path / "deepret").exists()
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["nothing"]])
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["nothing"]])
 def test_without_a_program_the_programs_are_listed(words: list[str]) -> None:
     ended = subprocess.run([sys.executable, "-m", "deepret", *words], cwd=ROOT, capture_output=True, text=True)
-    assert ended.returncode == (0 if words == ["--help"] else 2)
+    assert ended.returncode == (0 if words in (["--help"], ["-h"]) else 2)
     assert "deepret train" in ended.stdout + ended.stderr

@@ -191,6 +191,7 @@ def test_one_message_and_no_traceback(program, clean: Path, words: list[str], wa
 def test_help_lists_the_settings(program) -> None:
     ended = program("data", "--help")
     assert ended.code == 0
+    assert ended.out.startswith("deepret data: checks photographs")
     assert "allow" in ended.out
     assert "benchmark" in ended.out
 
