@@ -54,10 +54,19 @@ def read_revisited(path: Path, kinds: Sequence[str]) -> Truth:
 
 def _numbers(held: Any) -> np.ndarray[Any, Any]:
     """A list of numbers, as it is."""
+    _check_numbers(held)
     found = np.asarray(held).ravel()
     if len(found) and found.dtype.kind not in "iuf":
         raise ValueError(f"{found.dtype.name} where numbers should be")
     return found
+
+
+def _check_numbers(held: Any) -> None:
+    """Refuses names within lists before numpy makes room for the longest at each place."""
+    for value in held if isinstance(held, (list, tuple)) else ():
+        if isinstance(value, (str, bytes, bytearray)):
+            raise ValueError(f"{type(value).__name__} where numbers should be")
+        _check_numbers(value)
 
 
 def _positions(held: Any) -> np.ndarray[Any, Any]:

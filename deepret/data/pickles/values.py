@@ -24,8 +24,8 @@ WIDEST = 0x10FFFF
 """The last of all letters."""
 DEEPEST = 64
 """Containers within containers, at most."""
-MOST = 2**24
-"""Values at most, what is named repeatedly counted as often."""
+MOST, LONG = 2**24, 64
+"""Values at most, what is named repeatedly counted as often, and each so many letters or bytes of one as another."""
 
 
 class Made:
@@ -81,8 +81,10 @@ class _Values:
 
     def of(self, held: Any, depth: int) -> tuple[Any, int]:
         """The plain value, and how many it counts for."""
-        if held is None or isinstance(held, (str, bytes, bytearray, int, float)):
+        if held is None or isinstance(held, (int, float)):
             return held, 1
+        if isinstance(held, (str, bytes, bytearray)):
+            return held, 1 + len(held) // LONG
         if not isinstance(held, (list, tuple, dict, Made)):
             raise ValueError("a container that never ends")
         if id(held) in self.seen:
@@ -98,8 +100,7 @@ class _Values:
 
     def _within(self, held: list[Any] | tuple[Any, ...] | dict[Any, Any] | Made, depth: int) -> tuple[Any, int]:
         if isinstance(held, Made):
-            made = self._made(held, depth)
-            return made, 1 + (made.size if isinstance(made, np.ndarray) else len(made) if isinstance(made, list) else 0)
+            return self._made(held, depth)
         values, count = [], 1
         for value in held.values() if isinstance(held, dict) else held:
             value, size = self.of(value, depth)
@@ -111,8 +112,8 @@ class _Values:
             return dict(zip(held, values, strict=True)), count
         return (tuple(values) if isinstance(held, tuple) else values), count
 
-    def _made(self, made: Made, depth: int) -> Any:
-        """What a record stands for."""
+    def _made(self, made: Made, depth: int) -> tuple[Any, int]:
+        """What a record stands for, and how many values that is."""
         arguments, state = made.arguments, made.state
         if made.name == "_reconstruct" and arguments is not None and isinstance(state, tuple) and len(state) in (4, 5):
             shape, dtype, fortran, data = state[-4:]
@@ -121,15 +122,15 @@ class _Values:
             data, dtype, shape, order = arguments
             return self._array(shape, dtype, order == "F", data, depth)
         if made.name == "scalar" and arguments is not None and len(arguments) == 2 and state is None:
-            return self._array((), *arguments[:1], False, arguments[1], depth)[()]
+            return self._array((), *arguments[:1], False, arguments[1], depth)[0][()], 1
         if made.name == "encode" and arguments is not None and len(arguments) == 2 and state is None:
-            return self._bytes(arguments[0])
+            return self._bytes(arguments[0]), 1
         if made.name == "bytes" and arguments == () and state is None:
-            return b""
+            return b"", 1
         raise ValueError(f"it has {made.name} by itself, or with something that is not its own")
 
-    def _array(self, shape: Any, dtype: Any, fortran: bool, data: Any, depth: int) -> Any:
-        """An array, or the list of an array of objects.
+    def _array(self, shape: Any, dtype: Any, fortran: bool, data: Any, depth: int) -> tuple[Any, int]:
+        """An array, or the list of an array of objects, and how many values that is.
 
         Raises:
             ValueError: numbers of a kind that is not let in, or not as many as the shape says.
@@ -140,7 +141,7 @@ class _Values:
         if kind == "O":
             if not isinstance(data, list) or shape != (len(data),):
                 raise ValueError("an array of objects that is no list of them")
-            return self.of(data, depth)[0]
+            return self.of(data, depth)
         raw = self._bytes(self.of(data, depth)[0])
         size = math.prod(shape)
         known = np.dtype(order + kind)
@@ -149,7 +150,8 @@ class _Values:
         flat = np.frombuffer(raw, np.uint8 if kind == "b1" else known) if raw else np.zeros(0, known)
         if kind[0] == "U" and raw and np.frombuffer(raw, f"{order}u4").max() > WIDEST:
             raise ValueError("an array of letters that are none")
-        return (flat != 0 if kind == "b1" else flat.copy()).reshape(shape, order="F" if fortran else "C")
+        array = (flat != 0 if kind == "b1" else flat.copy()).reshape(shape, order="F" if fortran else "C")
+        return array, 1 + max(size, array.nbytes // LONG)
 
     def _bytes(self, text: Any) -> bytes:
         """Bytes, which older pickles have as letters."""

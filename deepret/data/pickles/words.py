@@ -22,6 +22,10 @@ HOLDS = frozenset(
 """Words whose argument is the value."""
 EMPTY: dict[str, Callable[[], Any]] = {"EMPTY_LIST": list, "EMPTY_DICT": dict, "EMPTY_TUPLE": tuple}
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+MAKES = frozenset({*EMPTY, *TUPLES, "MARK", "TUPLE", "LIST", "DICT", "GLOBAL", "STACK_GLOBAL", "REDUCE"})
+"""Words that make a container or a record, of which each takes far more room than its letter."""
+MOST = 2**21
+"""Of those, at most."""
 KEYS = (str, bytes, int)
 LONGEST = 64
 """Bits of a whole number, without its sign, at most."""
@@ -66,6 +70,7 @@ def read_words(data: bytes, named: Callable[[str, str], Record]) -> Any:
         del stack[at:]
         return found
 
+    made = 0
     while True:
         word = WORDS.get(file.read(1).decode("latin1"))
         if word is None:
@@ -79,6 +84,9 @@ def read_words(data: bytes, named: Callable[[str, str], Record]) -> Any:
             continue
         if name == "STOP":
             return stack.pop()
+        made += name in MAKES
+        if made > MOST:
+            raise ValueError(f"more than {MOST:,} containers")
         if name in HOLDS:
             if isinstance(argument, int) and argument.bit_length() > LONGEST:
                 raise ValueError(f"a whole number of more than {LONGEST} bits")

@@ -100,6 +100,9 @@ def nested(times: int) -> bytes:
 LAUGHS: Any = ["x" * 10]
 for _ in range(8):
     LAUGHS = [LAUGHS] * 10
+OBJECTS: Any = 1
+for _ in range(8):
+    OBJECTS = Does(*EMPTY, (1, (10,), np.dtype("O"), False, [OBJECTS] * 10))
 SHARED = bytes(2**18)
 CALLED = b"\x80\x02cnumpy\ndtype\n"
 
@@ -110,6 +113,9 @@ CALLED = b"\x80\x02cnumpy\ndtype\n"
         (nested(200_000), "more than 64 containers within each other"),
         (b"\x80\x04]\x94h\x00a.", "holds itself"),
         (pickle.dumps(LAUGHS), "more than 16,777,216 values"),
+        (pickle.dumps(OBJECTS), "more than 16,777,216 values"),
+        (pickle.dumps(["x" * 2**20] * 2**12), "more than 16,777,216 values"),
+        (b"\x80\x04" + b"]" * (2**21 + 1), "more than 2,097,152 containers"),
         (pickle.dumps([Does(*EMPTY, (1, (2**18,), np.dtype("u1"), False, SHARED)) for _ in range(9)]), "more room"),
         (pickle.dumps(10**30), "more than 64 bits"),
         (pickle.dumps({(1, 2): 3}), "a tuple as a key"),
