@@ -7,6 +7,7 @@ import errno
 import gzip
 import io
 import lzma
+import re
 import stat
 import struct
 import sys
@@ -25,8 +26,10 @@ from tqdm import tqdm
 from deepret.errors import UserError
 
 CHUNK = 2**20
-HEADER = 2**23
+HEADER = 2**20
 """Bytes that stand before a file in a tar file at most; tarfile would hold them all in memory."""
+DIGITS = re.compile(rb"[0-9]{512}")
+"""No header has such a number; tarfile before Python 3.11.10 takes the square of its length in time to read it."""
 COMMON = 2**16
 """Characters of what stands in a tar file for all files together, at most; tarfile holds them, too."""
 MOST, NAMES, LIST = 2_000_000, 2**29, 2**28
@@ -102,7 +105,7 @@ def walk(path: Path, doing: str) -> Iterator[tuple[Entry, Callable[[], Iterator[
     """
     count = names = 0
     size = path.stat().st_size
-    found = _zip(path) if _begins(path, b"PK") else _tar(path)
+    found = _zip(path) if _begins(path, b"PK\3\4", b"PK\5\6") else _tar(path)
     with (
         contextlib.closing(found),
         tqdm(total=size, unit="B", unit_scale=True, desc=doing, disable=None, leave=False) as bar,
@@ -136,14 +139,17 @@ class _Headers:
     """The bytes of a tar file, of which tarfile may read so many at most before a file's."""
 
     def __init__(self, stream: gzip.GzipFile | BufferedReader) -> None:
-        self.stream, self.left = stream, HEADER
+        self.stream, self.left, self.last = stream, HEADER, b""
         self.seek, self.tell = stream.seek, stream.tell
 
     def read(self, count: int) -> bytes:
         if not 0 <= count <= self.left:
             raise tarfile.ReadError("a header is too long")
         self.left -= count
-        return self.stream.read(count)
+        self.last = self.stream.read(count)
+        if self.left < HEADER and DIGITS.search(self.last):
+            raise tarfile.ReadError("a header is one long number")
+        return self.last
 
 
 def _tar(path: Path) -> Generator[tuple[Entry, Callable[[], IO[bytes]], int]]:
@@ -160,18 +166,15 @@ def _tar(path: Path) -> Generator[tuple[Entry, Callable[[], IO[bytes]], int]]:
                 yield _tar_entry(member), lambda member=member: tar.extractfile(member), raw.tell()  # type: ignore[misc]
                 headers.left = HEADER
                 tar.members = []  # tarfile would keep them all
-            if packed:
-                while stream.read(CHUNK):
-                    pass
-                return
-            raw.seek(tar.offset)
-            if raw.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-                raise EOFError("its end is missing")  # of which tarfile says nothing
+            if headers.last != bytes(tarfile.BLOCKSIZE):
+                raise EOFError("its end is missing")  # or a header is none, of which tarfile says nothing
+            while packed and stream.read(CHUNK):  # to where gzip's sum stands
+                pass
 
 
-def _begins(path: Path, head: bytes) -> bool:
+def _begins(path: Path, *heads: bytes) -> bool:
     with path.open("rb") as file:
-        return file.read(len(head)) == head
+        return file.read(max(map(len, heads))).startswith(heads)
 
 
 def _tar_entry(member: tarfile.TarInfo) -> Entry:
@@ -202,15 +205,21 @@ class _Listed(BufferedReader):
 
 def _zip(path: Path) -> Generator[tuple[Entry, Callable[[], IO[bytes]], int]]:
     with _Listed(io.FileIO(path)) as raw, zipfile.ZipFile(raw) as file:
+        of_windows = not any("/" in info.filename for info in file.infolist())
         for info in file.infolist():
+            name = info.filename.replace("\\", "/") if of_windows else info.filename
+            if not name:
+                raise zipfile.BadZipFile("an entry without a name")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise NotImplementedError("it is packed in another way than zip's own")  # which may take all memory
             mode = info.external_attr >> 16
             opened: Callable[[], IO[bytes]] = lambda info=info: file.open(info)  # type: ignore[misc]  # noqa: E731
-            if info.is_dir():
-                entry = Entry(info.filename, "folder", 0)
+            if name.endswith("/"):
+                entry = Entry(name, "folder", 0)
             elif stat.S_ISLNK(mode):
-                entry = Entry(info.filename, "link", 0)
+                entry = Entry(name, "link", 0)
             elif stat.S_IFMT(mode) in (0, stat.S_IFREG):
-                entry = Entry(info.filename, "file", info.file_size)
+                entry = Entry(name, "file", info.file_size)
             else:
-                entry = Entry(info.filename, "other", 0)
+                entry = Entry(name, "other", 0)
             yield entry, opened, info.header_offset + info.compress_size

@@ -431,7 +431,7 @@ def test_headers_for_all_files_are_not_held_in_memory(tmp_path: Path) -> None:
     with gzip.open(archive, "wb", 1) as file:
         for k in range(32):
             file.write(
-                tarfile.TarInfo.create_pax_global_header({f"k{k}": "x" * 2**20}) + header("a", tarfile.REGTYPE, 0)
+                tarfile.TarInfo.create_pax_global_header({f"k{k}": "x" * 2**19}) + header("a", tarfile.REGTYPE, 0)
             )
         file.write(bytes(10240))
     tracemalloc.start()
@@ -456,6 +456,63 @@ def test_a_long_header_is_not_held_in_memory(tmp_path: Path, kind: bytes) -> Non
     most = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert most < size / 4
+
+
+def test_a_header_that_is_one_long_number_takes_no_time(tmp_path: Path) -> None:
+    """The square of its length: 10 seconds for this one."""
+    archive, size = tmp_path / "a.tar", 2**16
+    archive.write_bytes(header("x", tarfile.XHDTYPE, size) + b"1" * size + bytes(10240))
+    with pytest.raises(Damaged, match="one long number"):
+        unpack(archive, tmp_path / "root")
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_that_is_cut_or_changed_at_a_header_is_damaged(
+    tmp_path: Path, tarred: Callable[..., bytes], mode: str
+) -> None:
+    """Also within a gzip file that is sound: of such a header tarfile says nothing and takes the end for reached."""
+    names = {f"jpg/{number}.jpg": b"x" * 700 for number in range(3)}
+    whole = tarred(names, "w")
+    second = whole.index(b"jpg/1.jpg")
+    changed = bytearray(whole)
+    changed[second + 100] ^= 64
+    for wrong in (whole[:second], whole[: second + 200], bytes(changed)):
+        (tmp_path / "a.tar").write_bytes(wrong if mode == "w" else gzip.compress(wrong))
+        with pytest.raises(Damaged):
+            unpack(tmp_path / "a.tar", tmp_path / "root")
+        assert tree(tmp_path / "root") == {}
+    (tmp_path / "a.tar").write_bytes(whole if mode == "w" else gzip.compress(whole))
+    assert unpack(tmp_path / "a.tar", tmp_path / "root") == list(names)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_zip_files_that_are_packed_otherwise_are_refused(tmp_path: Path, packing: int) -> None:
+    """zipfile unpacks what it reads of them at once, a thousand times as much and more."""
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", packing) as file:
+        file.writestr("a.jpg", b"content")
+    with pytest.raises(Damaged, match="packed in another way"):
+        unpack(tmp_path / "a.zip", tmp_path / "root")
+
+
+def test_a_zip_file_of_windows_has_folders(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        for name, content in {"jpg\\": b"", "jpg\\a.jpg": b"a", "jpg\\b\\c.jpg": b"c"}.items():
+            file.writestr(name, content)
+    assert unpack(tmp_path / "a.zip", tmp_path / "root") == ["jpg/a.jpg", "jpg/b/c.jpg"]
+    assert tree(tmp_path / "root") == {"jpg/a.jpg": b"a", "jpg/b/c.jpg": b"c"}
+
+
+def test_an_entry_without_a_name_is_damage(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("X", b"a")
+    (tmp_path / "a.zip").write_bytes((tmp_path / "a.zip").read_bytes().replace(b"X", b"\0"))
+    with pytest.raises(Damaged, match="without a name"):
+        unpack(tmp_path / "a.zip", tmp_path / "root")
+
+
+def test_a_tar_whose_first_name_begins_as_zip_files_do_is_a_tar(tmp_path: Path, tarred: Callable[..., bytes]) -> None:
+    (tmp_path / "a.tar").write_bytes(tarred({"PKLot/a.jpg": b"a"}, "w"))
+    assert unpack(tmp_path / "a.tar", tmp_path / "root") == ["PKLot/a.jpg"]
 
 
 def test_a_memory_that_is_full_is_one_message(
