@@ -90,14 +90,19 @@ def compared(first: Prints, second: Prints | None = None) -> tuple[list[Pair], b
             rows += [(j, i, distance) if second is None and j < i else (i, j, distance) for i, j in star]
         found = left.looked if second is None else []
         more |= left.more or right.more or len(found) + len(rows) > MOST
+        if left.different or right.different:
+            report(
+                f"more than {HEADS} different photographs have one hash: copies among the others of it are not found."
+            )
         if more:
             report(
                 f"more than {MOST:,} pairs of photographs have near hashes: the nearest are looked at, and copies "
                 f"among the others are not found; take out what is there many times."
             )
+        whole = not (more or left.different or right.different)
         rows = rows[: MOST - len(found)]
         alike = look([(first.path(i), other.path(j)) for i, j, _ in rows])
-    return sorted([*found, *(Pair(*row, value) for row, value in zip(rows, alike, strict=True))]), not more
+    return sorted([*found, *(Pair(*row, value) for row, value in zip(rows, alike, strict=True))]), whole
 
 
 class _Look:
@@ -126,11 +131,12 @@ class _Look:
 class _Standing:
     """Which photographs of a side stand for others of the same hash.
 
-    ``looked`` has the pairs that were compared for it, ``more`` whether some were left out.
+    ``looked`` has the pairs that were compared for it, ``more`` whether there were too many, ``different`` whether too
+    many of one hash were no copies.
     """
 
     def __init__(self, side: Prints, groups: Groups, look: _Look, places: set[int]) -> None:
-        self.groups, self.looked, self.more = groups, list[Pair](), False
+        self.groups, self.looked, self.more, self.different = groups, list[Pair](), False, False
         self._heads: dict[int, list[int]] = {}
         waiting = {place: groups.group(place) for place in groups.several if place in places}
         for _ in range(HEADS):
@@ -148,7 +154,7 @@ class _Standing:
                     waiting.setdefault(place, []).append(i)
             if not waiting:
                 return
-        self.more = True
+        self.different = True
 
     def heads(self, place: int) -> list[int]:
         """Those of a hash that stand for others, and for themselves."""

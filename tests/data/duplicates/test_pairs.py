@@ -172,7 +172,7 @@ def test_more_of_one_hash_than_are_compared_is_said(tmp_path: Path, monkeypatch:
     every = prints(tmp_path, sorted(path.name for path in tmp_path.iterdir()), None)
     same = Prints(tmp_path, every.names, np.repeat(every.bits[:1], 5, axis=0), every.hashed, {})
     for _ in range(2):
-        with pytest.warns(UserWarning, match="copies among the others are not found"):
+        with pytest.warns(UserWarning, match="more than 3 different photographs have one hash: copies"):
             near_duplicates(same, None, tmp_path / "cache")
 
 
