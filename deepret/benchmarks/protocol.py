@@ -274,7 +274,7 @@ class Benchmark(ABC):
 
 
 def _path(text: str | None) -> Path | None:
-    return None if text is None else Path(text).expanduser()
+    return Path(text).expanduser() if text else None
 
 
 def _positions(names: Collection[str], place: Mapping[str, int]) -> Tensor:

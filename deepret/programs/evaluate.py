@@ -69,6 +69,10 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     config = prepare(cfg, "eval")
     threads(config)
     if (given := scored_file(config)) is not None:
+        if path is not None:
+            raise UserError(
+                f"{given[0]}={given[1]}: this file would be scored in place of checkpoint={path}: give one of the two."
+            )
         result = build(config["benchmark"], index=index_of(config)).evaluate(no_network)
         return tell(Path(given[1]).name, result, {"checkpoint": None}, start)
     device = device_of(config)

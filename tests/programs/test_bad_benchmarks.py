@@ -333,6 +333,13 @@ def test_a_training_is_told_of_missing_files_before_it_begins(
 
 
 @pytest.mark.parametrize("key", ["ranking", "descriptors", "queries"])
+def test_an_empty_name_is_that_of_no_file(program, tmp_path: Path, key: str) -> None:
+    ended = program("eval", "debug=fast", *holidays(tmp_path / "nothing"), f"benchmark.{key}=")
+    assert ended.code == 2
+    assert "there is no folder" in ended.err
+
+
+@pytest.mark.parametrize("key", ["ranking", "descriptors", "queries"])
 def test_a_training_scores_its_network_and_no_file(
     program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:

@@ -61,6 +61,11 @@ def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) 
         scored = program("eval", f"checkpoint={run / stage / 'best.ckpt'}")
         assert scored.code == 0, scored.err
         assert scored.json["mAP"] == figure
+    both = program(
+        "eval", f"checkpoint={run / stage / 'best.ckpt'}", "benchmark=sop", "benchmark.root=x", "benchmark.ranking=file"
+    )
+    assert both.code == 2
+    assert "benchmark.ranking=file: this file would be scored in place of checkpoint=" in both.err
     before = program("eval", "debug=fast")
     assert before.json["mAP"] == result["stages"]["before training"]
     small = program(
