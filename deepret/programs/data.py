@@ -41,6 +41,7 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     quiet()
     config = prepare(cfg, "data")
     check_allowed(config)
+    allowed = config.get("allow") or []
     broken: list[str] = []
     with broken_files(broken):
         catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()
@@ -58,8 +59,8 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     print(f"\n{pairs_table(pairs, NAMED)}" if pairs else "\nno near-duplicates")
     if flat:
         print(f"flat, so they are compared with nothing: {flat:,} photographs")
-    if any(pair.leak and pair.of[1] in config["allow"] for pair in pairs):
-        report(f"{told([pair for pair in pairs if pair.of[1] in config['allow']])}, which is allowed.")
+    if any(pair.leak and pair.of[1] in allowed for pair in pairs):
+        report(f"{told([pair for pair in pairs if pair.of[1] in allowed])}, which is allowed.")
     values = {
         "photographs": len(catalogue),
         "splits": {split: number._asdict() for split, number in counts.items()},
@@ -72,7 +73,7 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - start, 1),
     }
     last_line(values)
-    refuse(pairs, config["allow"])
+    refuse(pairs, allowed)
     return values
 
 

@@ -188,6 +188,10 @@ def test_one_message_and_no_traceback(program, clean: Path, words: list[str], wa
         assert part in message
 
 
+def test_allow_may_be_left_out(program, clean: Path) -> None:
+    assert program("data", f"data.root={clean}", "picture=null", "~allow").code == 0
+
+
 def test_help_lists_the_settings(program) -> None:
     ended = program("data", "--help")
     assert ended.code == 0

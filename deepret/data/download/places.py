@@ -129,6 +129,8 @@ def check_together(entries: Sequence[Entry], key: Callable[[str], str] = str) ->
 
 
 def _check_hard_link(entry: Entry, files: Collection[str], key: Callable[[str], str], entries: Sequence[Entry]) -> None:
+    if entry.target == entry.name and key(entry.name) in files:
+        return  # the file that stands there already, once more
     if key(entry.target) == key(entry.name):
         raise Unsafe(f"{_shown(entry.name)} is a link to itself")
     if key(entry.target) not in files:

@@ -91,7 +91,7 @@ def _make_room(archive: Path, folder: Path, needed: int) -> None:
 def _write(archive: Path, part: Path, placed: Sequence[Entry | None]) -> None:
     """Writes the entries below an empty folder; nothing is written through a link, since none of them is one."""
     for (_, content), entry in zip(walk(archive, f"unpacking {archive.name}"), placed, strict=True):
-        if entry is None:
+        if entry is None or entry.target == entry.name:
             continue
         path = part / entry.name
         if entry.kind == "folder":
