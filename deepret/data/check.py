@@ -109,15 +109,15 @@ def first(names: Iterable[str], count: int = 5) -> str:
 
 
 def stamp(path: Path) -> list[int]:
-    """A file's size and time of change, by which it is seen that it is another; −1 where there is none."""
+    """A file's size and times, by which it is seen that it is another; −1 where there is none."""
     try:
         return [*members.stat(path)]
     except OSError:
-        return [-1, -1]
+        return [-1, -1, -1]
 
 
 def _read(kept: Path | None) -> dict[str, list[Any]]:
-    """Path → [[bytes, time of change], width, height, wrong, hash]; empty where it was found by other rules."""
+    """Path → [[bytes, times of change], width, height, wrong, hash]; empty where it was found by other rules."""
     try:
         found = json.loads(kept.read_text(encoding="utf-8")) if kept is not None else {}
         entries = found["seen"].items() if found.get("rules") == RULES else ()

@@ -29,10 +29,14 @@ FORMAT = 2
 
 
 class Stat(NamedTuple):
-    """Bytes of a file or a member, and when it, or its tar, was changed, in nanoseconds."""
+    """Bytes of a file or a member, and when it, or its tar, was changed, in nanoseconds.
+
+    ``changed`` is what copying may take along; ``placed`` is when the disk last put something there.
+    """
 
     size: int
     changed: int
+    placed: int
 
 
 class Index:
@@ -85,9 +89,9 @@ def stat(path: Path | str) -> Stat:
     parts = split(path)
     if parts is None:
         found = os.stat(path)
-        return Stat(found.st_size, found.st_mtime_ns)
-    changed = os.stat(parts[0]).st_mtime_ns
-    return Stat(_place(*parts)[1], changed)
+        return Stat(found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    found = os.stat(parts[0])
+    return Stat(_place(*parts)[1], found.st_mtime_ns, found.st_ctime_ns)
 
 
 def exists(path: Path | str) -> bool:

@@ -58,7 +58,7 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     flat = found.flat + (benchmark.prints.flat if benchmark else 0)
     print(f"\n{pairs_table(pairs, NAMED)}" if pairs else "\nno near-duplicates")
     if flat:
-        print(f"flat, so they are compared with nothing: {flat:,} photographs")
+        print(f"flat, so they are compared byte by byte alone: {flat:,} photographs")
     if any(pair.leak and pair.of[1] in allowed for pair in pairs):
         report(f"{told([pair for pair in pairs if pair.of[1] in allowed])}, which is allowed.")
     values = {

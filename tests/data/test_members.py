@@ -50,7 +50,7 @@ def test_a_member_is_what_was_packed(tmp_path: Path) -> None:
         path = tar / name
         assert members.exists(path)
         assert members.content(path) == picture(i)
-        assert members.stat(path) == (len(picture(i)), tar.stat().st_mtime_ns)
+        assert members.stat(path) == (len(picture(i)), tar.stat().st_mtime_ns, tar.stat().st_ctime_ns)
         assert upright_size(path) == (48 + i, 40)
         assert open_photo(path).tobytes() == Image.open(io.BytesIO(picture(i))).tobytes()
     assert members.members(tar) == [name.removeprefix("./") for name in NAMES]

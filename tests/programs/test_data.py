@@ -76,7 +76,7 @@ def test_what_there_is_is_told(program, clean: Path, tmp_path: Path) -> None:
     for text in (
         "train3.png (the file is empty)",
         "classes have 2 to 2 photographs",
-        "flat, so they are compared with nothing: 1 photographs",
+        "flat, so they are compared byte by byte alone: 1 photographs",
     ):
         assert text in ended.out
     with Path(found["pairs"]).open(newline="") as file:

@@ -13,7 +13,7 @@ from deepret.data.duplicates.prints import Prints
 from deepret.errors import UserError
 from deepret.files import write_whole
 
-FORMAT = 2
+FORMAT = 3
 """Of the file, and of how pairs are confirmed; another one is not read."""
 Row = tuple[int, int, int, float]
 """Of the first photographs and of the second, bits between their hashes, and how alike they are, 0…1."""
@@ -31,8 +31,7 @@ def kept_in(cache: Path, rules: str, *sides: Prints) -> Path:
     for side in sides:
         digest.update(side.bits.tobytes())
         digest.update(side.hashed.tobytes())
-        for i in side.hashed.nonzero()[0].tolist():
-            path = side.path(i)
+        for path in map(side.path, range(len(side))):
             digest.update(os.fsencode(path.absolute()) + repr(stamp(path)).encode())
     return cache / "copies" / f"{digest.hexdigest()[:32]}.json"
 

@@ -11,7 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from deepret.data.check import first as first_of
 from deepret.data.check import report
+from deepret.data.duplicates.equal import equal_files
 from deepret.data.duplicates.found import kept_in, read_pairs, write_pairs
 from deepret.data.duplicates.groups import Groups, grouped
 from deepret.data.duplicates.hamming import MOST, close_pairs
@@ -22,8 +24,6 @@ DISTANCE = 88
 """Bits of 255 in which the hashes of a copy differ at most; pairs beyond are not looked at."""
 SIMILAR = 0.95
 """The ``similarity`` of a copy at least."""
-HEADS = 16
-"""Photographs of one hash that are none of each other's copies, at most."""
 
 
 class Pair(NamedTuple):
@@ -47,7 +47,7 @@ def near_duplicates(first: Prints, second: Prints | None = None, cache: Path | N
     sides = [first] if second is None else [first, second]
     kept = None
     if cache is not None:
-        kept = kept_in(cache, f"{DISTANCE} {SIMILAR} {HEADS} {MOST} {RULES}", *sides)
+        kept = kept_in(cache, f"{DISTANCE} {SIMILAR} {MOST} {RULES}", *sides)
         found = read_pairs(kept)
         if found is not None:
             return [Pair(*row) for row in found]
@@ -88,35 +88,35 @@ def compared(first: Prints, second: Prints | None = None) -> tuple[list[Pair], b
             star = [(i, j) for i in left.heads(a) for j in two.group(b)]
             star += [(i, j) for i in left.others(a) for j in right.heads(b)]
             rows += [(j, i, distance) if second is None and j < i else (i, j, distance) for i, j in star]
-        found = left.looked if second is None else []
+        found = [*left.looked] if second is None else []
         more |= left.more or right.more or len(found) + len(rows) > MOST
-        if left.different or right.different:
-            report(
-                f"more than {HEADS} different photographs have one hash: copies among the others of it are not found."
-            )
         if more:
             report(
                 f"more than {MOST:,} pairs of photographs have near hashes: the nearest are looked at, and copies "
                 f"among the others are not found; take out what is there many times."
             )
-        whole = not (more or left.different or right.different)
         rows = rows[: MOST - len(found)]
         alike = look([(first.path(i), other.path(j)) for i, j, _ in rows])
-    return sorted([*found, *(Pair(*row, value) for row, value in zip(rows, alike, strict=True))]), whole
+    if look.unread:
+        named = first_of(sorted(map(str, look.unread)), 3)
+        report(f"{len(look.unread):,} photographs cannot be read any more, so no copies of them are found: {named}")
+    found += [Pair(*row, value) for row, value in zip(rows, alike, strict=True)]
+    found += [Pair(i, j, 0, 1.0) for i, j in equal_files(first, second)]
+    return sorted(found), not more
 
 
 class _Look:
-    """How alike pairs of files are, −1 where one cannot be read."""
+    """How alike pairs of files are, −1 where one cannot be read, which ``unread`` names."""
 
     def __init__(self, pool: ThreadPoolExecutor) -> None:
-        self.pool = pool
+        self.pool, self.unread = pool, set[Path]()
         self.read = lru_cache(maxsize=4096)(self._read)
 
-    @staticmethod
-    def _read(path: Path) -> Array | None:
+    def _read(self, path: Path) -> Array | None:
         try:
             return grey(path)
-        except Exception:  # a file that has gone meanwhile; whoever needs it will say so
+        except Exception:  # its disk has failed, or it has gone meanwhile
+            self.unread.add(path)
             return None
 
     def _alike(self, pair: tuple[Path, Path]) -> float:
@@ -131,15 +131,14 @@ class _Look:
 class _Standing:
     """Which photographs of a side stand for others of the same hash.
 
-    ``looked`` has the pairs that were compared for it, ``more`` whether there were too many, ``different`` whether too
-    many of one hash were no copies.
+    ``looked`` has the pairs that were compared for it, ``more`` whether some were left out.
     """
 
     def __init__(self, side: Prints, groups: Groups, look: _Look, places: set[int]) -> None:
-        self.groups, self.looked, self.more, self.different = groups, list[Pair](), False, False
+        self.groups, self.looked, self.more = groups, list[Pair](), False
         self._heads: dict[int, list[int]] = {}
         waiting = {place: groups.group(place) for place in groups.several if place in places}
-        for _ in range(HEADS):
+        while waiting:
             asked = []
             for place, rows in waiting.items():
                 self._heads.setdefault(place, []).append(rows[0])
@@ -152,9 +151,6 @@ class _Standing:
             for (place, _, i), value in zip(asked, alike, strict=False):
                 if value < SIMILAR:
                     waiting.setdefault(place, []).append(i)
-            if not waiting:
-                return
-        self.different = True
 
     def heads(self, place: int) -> list[int]:
         """Those of a hash that stand for others, and for themselves."""

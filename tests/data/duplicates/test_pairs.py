@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +26,8 @@ def folder(tmp_path: Path) -> Path:
         picture(seed).save(root / f"{seed}.png")
     picture(2).resize((130, 100)).save(root / "2 again.jpg", quality=70)
     picture(3).crop((4, 3, 196, 148)).point(lambda v: round(0.8 * v)).save(root / "3 again.jpg")
-    for name in ("flat", "flat too"):
-        Image.new("RGB", (60, 50), "grey").save(root / f"{name}.png")
+    for name, side in {"flat": 50, "flat too": 51}.items():
+        Image.new("RGB", (60, side), "grey").save(root / f"{name}.png")
     (root / "broken.jpg").write_bytes(b"no photograph")
     return root
 
@@ -98,7 +100,8 @@ def test_photographs_of_another_folder_are_decoded_once(
 def test_a_file_that_is_gone_is_no_copy(folder: Path) -> None:
     found = all_of(folder)
     (folder / "2.png").unlink()
-    assert names(found, near_duplicates(found)) == {("3 again", "3")}
+    with pytest.warns(UserWarning, match=r"1 photographs cannot be read any more.*2\.png"):
+        assert names(found, near_duplicates(found)) == {("3 again", "3")}
 
 
 def test_near_hashes_alone_are_not_enough(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,22 +168,47 @@ def test_copies_are_found_beside_others_of_their_hash(tmp_path: Path) -> None:
     assert {(two, one) for one, two in turned} == expected
 
 
-def test_more_of_one_hash_than_are_compared_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pairs, "HEADS", 3)
-    for seed in range(5):
-        picture(seed).save(tmp_path / f"{seed}.png")
+def test_any_number_of_photographs_may_have_one_hash(tmp_path: Path) -> None:
+    for seed in range(18):
+        for name in ("one", "two"):
+            picture(seed).save(tmp_path / f"{seed} {name}.png")
     every = prints(tmp_path, sorted(path.name for path in tmp_path.iterdir()), None)
-    same = Prints(tmp_path, every.names, np.repeat(every.bits[:1], 5, axis=0), every.hashed, {})
-    for _ in range(2):
-        with pytest.warns(UserWarning, match="more than 3 different photographs have one hash: copies"):
-            near_duplicates(same, None, tmp_path / "cache")
+    same = Prints(tmp_path, every.names, np.repeat(every.bits[:1], 36, axis=0), every.hashed, {})
+    assert names(same, near_duplicates(same)) == {(f"{seed} one", f"{seed} two") for seed in range(18)}
+
+
+def test_flat_photographs_are_copies_where_they_are_the_same_file(folder: Path) -> None:
+    (folder / "flat again.png").write_bytes((folder / "flat.png").read_bytes())
+    Image.new("RGB", (60, 50), "black").save(folder / "flat black.png")
+    found = all_of(folder)
+    expected = {("2 again", "2"), ("3 again", "3"), ("flat again", "flat")}
+    assert names(found, near_duplicates(found)) == expected
+    black = found.subset([i for i in range(len(found)) if found.path(i).stem == "flat black"])
+    rest = found.subset([i for i in range(len(found)) if found.path(i).stem in ("flat", "flat too")])
+    again = found.subset([i for i in range(len(found)) if found.path(i).stem == "flat again"])
+    assert near_duplicates(black, rest) == []
+    assert names(again, near_duplicates(again, rest), rest) == {("flat again", "flat")}
+    assert names(rest, near_duplicates(rest, again), again) == {("flat", "flat again")}
+
+
+def test_a_file_that_is_replaced_with_its_size_and_time_kept_is_looked_at_again(tmp_path: Path) -> None:
+    """As cp -p and rsync -t do it."""
+    root, cache = tmp_path / "photos", tmp_path / "cache"
+    root.mkdir()
+    for seed in (1, 2):
+        picture(seed).save(root / f"{seed}.bmp")
+        os.utime(root / f"{seed}.bmp", ns=(10**18, 10**18))
+    assert near_duplicates(prints(root, ["1.bmp", "2.bmp"], cache), None, cache) == []
+    shutil.copy2(root / "1.bmp", root / "2.bmp")
+    assert len(near_duplicates(prints(root, ["1.bmp", "2.bmp"], cache), None, cache)) == 1
 
 
 def test_pairs_of_a_file_that_cannot_be_read_are_not_kept(folder: Path, tmp_path: Path) -> None:
     found = all_of(folder)
     content = (folder / "2.png").read_bytes()
     (folder / "2.png").unlink()
-    assert len(near_duplicates(found, None, tmp_path / "cache")) == 1
+    with pytest.warns(UserWarning, match="cannot be read any more"):
+        assert len(near_duplicates(found, None, tmp_path / "cache")) == 1
     (folder / "2.png").write_bytes(content)
     assert len(near_duplicates(found, None, tmp_path / "cache")) == 2
 
