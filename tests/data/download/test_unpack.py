@@ -382,15 +382,19 @@ def test_a_sparse_file_is_not_unpacked(tmp_path: Path, how: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a.tar"]
 
 
-@pytest.mark.parametrize("kind", ["tar", "zip"])
+@pytest.fixture(params=["tar", "zip"])
+def either(
+    request: pytest.FixtureRequest, tarred: Callable[..., bytes], zipped: Callable[..., bytes]
+) -> tuple[str, Callable[..., bytes]]:
+    """A kind of archive, and what makes one."""
+    return request.param, tarred if request.param == "tar" else zipped
+
+
 def test_more_entries_than_are_held(
-    tmp_path: Path,
-    tarred: Callable[..., bytes],
-    zipped: Callable[..., bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, either: tuple[str, Callable[..., bytes]]
 ) -> None:
-    archive, make = tmp_path / f"a.{kind}", tarred if kind == "tar" else zipped
+    kind, make = either
+    archive = tmp_path / f"a.{kind}"
     monkeypatch.setattr(reading, "MOST", 10)
     archive.write_bytes(make({f"{k}": b"" for k in range(10)}))
     assert len(unpack(archive, tmp_path / "root")) == 10
@@ -406,15 +410,11 @@ def test_more_entries_than_are_held(
     assert not (tmp_path / "newer").exists()
 
 
-@pytest.mark.parametrize("kind", ["tar", "zip"])
 def test_what_lists_too_much_is_not_held_in_memory(
-    tmp_path: Path,
-    tarred: Callable[..., bytes],
-    zipped: Callable[..., bytes],
-    monkeypatch: pytest.MonkeyPatch,
-    kind: str,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, either: tuple[str, Callable[..., bytes]]
 ) -> None:
-    archive, make = tmp_path / f"a.{kind}", tarred if kind == "tar" else zipped
+    kind, make = either
+    archive = tmp_path / f"a.{kind}"
     archive.write_bytes(make({f"{k}": b"" for k in range(10000)}))
     monkeypatch.setattr(reading, "MOST", 1000)
     tracemalloc.start()
