@@ -1,0 +1,164 @@
+"""From compared pairs to what is kept of each class, and why the rest is not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from deepret.cleaning.graph.components import components, core
+from deepret.cleaning.pairs.compared import Compared
+from deepret.cleaning.settings import GraphSettings
+from deepret.data.catalogue import Catalogue
+from deepret.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class CleanedClass:
+    """What became of a class.
+
+    Args:
+        label: its name.
+        rows: its photographs, rows of the catalogue.
+        labels: the new label of each row that is kept.
+        reasons: why each other row is not.
+        verified: its links, pairs above the threshold, none of a copy.
+        compared: pairs that were compared.
+        threshold: the score above which a pair is a link.
+    """
+
+    label: str
+    rows: list[int]
+    labels: dict[int, str]
+    reasons: dict[int, str]
+    verified: Compared
+    compared: int
+    threshold: float
+
+    @property
+    def kept(self) -> Compared:
+        """The links between photographs that are kept under one label."""
+        one = [self.labels.get(row) for row in self.verified.rows[:, 0].tolist()]
+        two = [self.labels.get(row) for row in self.verified.rows[:, 1].tolist()]
+        return self.verified.some(np.array([a is not None and a == b for a, b in zip(one, two, strict=True)], bool))
+
+
+def clean_class(
+    label: str,
+    rows: Sequence[int],
+    pairs: Compared,
+    threshold: float,
+    settings: GraphSettings,
+    copies: Mapping[int, int],
+    unusable: Mapping[int, str],
+    names: Sequence[str],
+) -> CleanedClass:
+    """Decides on the photographs of one class.
+
+    Args:
+        label: its name.
+        rows: its photographs, rows of the catalogue.
+        pairs: what was compared of it.
+        threshold: the score above which a pair is a link.
+        settings: what is kept.
+        copies: photographs that are copies of others: row → that which stands for it.
+        unusable: what is wrong with photographs that no feature was found in.
+        names: of all rows, for the reasons.
+
+    Raises:
+        UserError: no pair is verified, and ``settings.unverified`` says that this ends it.
+    """
+    alone = {row for row in rows if row not in copies}
+    real = np.array([a in alone and b in alone for a, b in pairs.rows.tolist()], bool)
+    verified = pairs.some(real & (pairs.scores > threshold))
+    reasons = {row: f"copy of {names[copies[row]]}" for row in rows if row in copies}
+    place = {row: i for i, row in enumerate(rows)}
+    edges = np.array([[place[a], place[b]] for a, b in verified.rows.tolist()], np.int64).reshape(-1, 2)
+    parts = [[rows[i] for i in part] for part in components(len(rows), edges, verified.scores)]
+    parts = [[row for row in part if row in alone] for part in parts]
+    if not len(verified) and settings.unverified == "stop" and len(alone) > 1:
+        raise UserError(
+            f"{label}: no two of its {len(rows):,} photographs are verified to show the same: take the class out, or "
+            f"graph.unverified=drop or keep."
+        )
+    if not len(verified) and settings.unverified == "keep":
+        return CleanedClass(
+            label, list(rows), dict.fromkeys(sorted(alone), label), reasons, verified, pairs.count, threshold
+        )
+    large = [part for part in parts if len(part) >= settings.least and len(part) > 1]
+    chosen = large if settings.communities else large[:1]
+    labels: dict[int, str] = {}
+    for number, part in enumerate(chosen, 1):
+        inner = core([place[row] for row in part], edges, settings.links)
+        name = f"{label}.{number}" if len(chosen) > 1 else label
+        labels |= {rows[i]: name for i in inner} if len(inner) >= settings.least else {}
+    for part in parts:
+        for row in part:
+            if row not in labels:
+                reasons[row] = why_not(row, part, parts, chosen, len(alone), len(verified), settings, unusable)
+    return CleanedClass(label, list(rows), labels, reasons, verified, pairs.count, threshold)
+
+
+def why_not(
+    row: int,
+    part: Sequence[int],
+    parts: Sequence[Sequence[int]],
+    chosen: Sequence[Sequence[int]],
+    alone: int,
+    links: int,
+    settings: GraphSettings,
+    unusable: Mapping[int, str],
+) -> str:
+    """Why a photograph is not kept, in words."""
+    if row in unusable:
+        return unusable[row]
+    if alone == 1:
+        return "the only photograph of its class"
+    if not links:
+        return "no pair of its class is verified"
+    if len(part) == 1:
+        return "no verified pair with another of its class"
+    if part in chosen:
+        return f"fewer than {settings.links} verified pairs with the others of its group"
+    if len(part) < settings.least:
+        return f"its group has {len(part)} photographs, fewer than graph.least={settings.least}"
+    return f"its group has {len(part)} photographs, the largest of its class {len(parts[0])}"
+
+
+def without_singles(found: Sequence[CleanedClass], catalogue: Catalogue) -> list[CleanedClass]:
+    """Drops photographs that are alone in their split under their new label: nothing there compares with them."""
+    cleaned = []
+    for one in found:
+        counts = Counter((catalogue.splits[row], label) for row, label in one.labels.items())
+        single = {row for row, label in one.labels.items() if counts[catalogue.splits[row], label] == 1}
+        labels = {row: label for row, label in one.labels.items() if row not in single}
+        why = {row: f"the only one of its class that is left in {catalogue.splits[row]}" for row in sorted(single)}
+        cleaned.append(
+            CleanedClass(one.label, one.rows, labels, {**one.reasons, **why}, one.verified, one.compared, one.threshold)
+        )
+    return cleaned
+
+
+def copies_of(
+    pairs: Sequence[tuple[int, int]], sizes: Sequence[tuple[int, int]], names: Sequence[str]
+) -> dict[int, int]:
+    """For each photograph that is a copy of another the one that stands for it: the largest, then the first by name.
+
+    Args:
+        pairs: rows that show one photograph.
+        sizes: widths and heights of all rows.
+        names: of all rows.
+    """
+    if not pairs:
+        return {}
+    edges = np.array(pairs, np.int64)
+    rows = np.unique(edges)
+    local: npt.NDArray[np.int64] = np.searchsorted(rows, edges)
+    found: dict[int, int] = {}
+    for group in components(len(rows), local, np.ones(len(edges))):
+        own = sorted((int(rows[i]) for i in group), key=lambda row: (-sizes[row][0] * sizes[row][1], names[row]))
+        found |= dict.fromkeys(own[1:], own[0])
+    return found

@@ -1,0 +1,1 @@
+"""What hangs together: photographs are nodes, verified pairs are edges."""

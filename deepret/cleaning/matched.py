@@ -1,0 +1,204 @@
+"""The stage that takes long: every pair of the plan compared, block by block, each kept as soon as it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from tqdm import tqdm
+
+from deepret.cleaning.features.store import FeatureStore
+from deepret.cleaning.matching.verification import Verification
+from deepret.cleaning.pairs.compared import Compared, compare, load, save
+from deepret.cleaning.pairs.plan import ACROSS, Block, Plan
+from deepret.cleaning.parallel import each
+from deepret.data.check import stamp
+from deepret.errors import UserError
+from deepret.files import write_whole
+
+FORMAT = 1
+"""Of blocks; of another they are made again."""
+Partners = list[npt.NDArray[np.int64]]
+
+
+class Shortlist(Protocol):
+    """What ``shortlist=`` chooses."""
+
+    def partners(self, paths: list[str], sample: list[str], store: FeatureStore) -> Partners | None:
+        """For each photograph of a class the rows that it is compared with; None for all."""
+
+
+class Matcher:
+    """Compares the pairs of a plan and keeps what comes out, so that nothing is compared twice.
+
+    A block is kept under a digest of its class's files and of all settings that it depends on: a class to which
+    photographs were added is compared again, the others are not.
+
+    Args:
+        paths: of all rows.
+        plan: which pairs.
+        store: gives features.
+        verification: matches two photographs.
+        shortlist: says which pairs of a class.
+        cache: the folder that blocks are kept in.
+        threads: blocks at once; None takes the machine's cores.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        plan: Plan,
+        store: FeatureStore,
+        verification: Verification,
+        shortlist: Shortlist,
+        cache: Path,
+        threads: int | None = None,
+    ) -> None:
+        self.paths = paths
+        self.plan = plan
+        self.store = store
+        self.verification = verification
+        self.shortlist = shortlist
+        self.threads = threads
+        self.cache = cache / "pairs"
+        neighbours, bound = getattr(shortlist, "neighbours", None), getattr(shortlist, "bound", None)
+        self.blocks = plan.blocks(lambda n: None if bound is None or n <= bound else neighbours)
+        self._rules = f"{FORMAT} {cv2.__version__} {store.folder.name} {_settings(verification)}"
+        self._stamps: dict[int, str] = {}
+        self._folders: dict[int, Path] = {}
+        self._partners: tuple[int, Partners | None] = (ACROSS, None)
+
+    def share(self, shard: int, shards: int) -> list[Block]:
+        """The blocks of one of several shares, those of a class mostly in one share."""
+        n = len(self.blocks)
+        return self.blocks[n * shard // shards : n * (shard + 1) // shards]
+
+    def missing(self, blocks: Sequence[Block]) -> list[Block]:
+        """The blocks that are not kept yet."""
+        return [block for block in blocks if load(self.file(block)) is None]
+
+    def run(self, blocks: Sequence[Block]) -> None:
+        """Compares the pairs of blocks and keeps what comes out.
+
+        Raises:
+            UserError: it cannot be kept: the disk is full, or the folder cannot be written.
+        """
+        groups = list(dict.fromkeys(block.group for block in blocks))
+        bar = tqdm(total=len(blocks), desc="comparing pairs", unit=" blocks", disable=None, leave=False)
+        with bar:
+            for group in groups:  # one class's shortlist is in memory at a time
+                partners = self.partners(group)
+                own = [block for block in blocks if block.group == group]
+                jobs = [(block, partners) for block in own]
+                for _ in each(self._work, jobs, self.threads):
+                    bar.update()
+
+    def result(self, block: Block) -> Compared:
+        """What came out of a block.
+
+        Raises:
+            UserError: it is not there any more.
+        """
+        found = load(self.file(block))
+        if found is None:
+            raise UserError(f"{self.file(block)}: it is gone; give the same command again, which makes it.")
+        return replace(found, rows=np.array(self._rows(block), np.int64)[found.rows])
+
+    def file(self, block: Block) -> Path:
+        """Where a block is kept."""
+        if block.group == ACROSS:
+            digest = sha256(self._rules.encode())
+            for pair in self.plan.pairs(block, None):
+                digest.update("".join(map(self._stamp, pair)).encode("utf-8", "surrogateescape"))
+            return self.cache / "across" / f"{digest.hexdigest()[:32]}.npz"
+        return self._folder(block.group) / f"{block.start}-{block.stop}.npz"
+
+    def partners(self, group: int) -> Partners | None:
+        """The shortlist of a class, kept, so that all who work at it have the same; None where all pairs count."""
+        if group == ACROSS or len(self.plan.classes[group]) <= getattr(self.shortlist, "bound", 1 << 62):
+            return None
+        if self._partners[0] != group:
+            self._partners = group, self._made(group)
+        return self._partners[1]
+
+    def _made(self, group: int) -> Partners | None:
+        kept = self._folder(group) / "shortlist.npz"
+        found = read_partners(kept)
+        if found is not None:
+            return found
+        paths = [self.paths[row] for row in self.plan.classes[group]]
+        found = self.shortlist.partners(paths, self._sample(), self.store)
+        if found is not None:
+            write_partners(kept, found)
+        return found
+
+    def _sample(self) -> list[str]:
+        """Photographs of all classes, one of each class after the other."""
+        longest = max(map(len, self.plan.classes), default=0)
+        return [self.paths[rows[i]] for i in range(longest) for rows in self.plan.classes if i < len(rows)]
+
+    def _work(self, job: tuple[Block, Partners | None]) -> None:
+        block, partners = job
+        file = self.file(block)
+        if load(file) is None:
+            rows = self._rows(block)
+            place = {row: i for i, row in enumerate(rows)}
+            pairs = [(place[one], place[two]) for one, two in self.plan.pairs(block, partners)]
+            save(file, compare(pairs, lambda i: self.store.features(self.paths[rows[i]]), self.verification))
+
+    def _rows(self, block: Block) -> list[int]:
+        """The catalogue's rows that a block is about: on disk a pair has places among them, whatever else there is."""
+        if block.group == ACROSS:
+            return list(dict.fromkeys(row for pair in self.plan.pairs(block, None) for row in pair))
+        return self.plan.classes[block.group]
+
+    def _folder(self, group: int) -> Path:
+        if group not in self._folders:
+            rows = self.plan.classes[group]
+            digest = sha256(self._rules.encode())
+            if len(rows) > getattr(self.shortlist, "bound", 1 << 62):
+                digest.update(_settings(self.shortlist).encode())
+            for row in rows:
+                digest.update(self._stamp(row).encode("utf-8", "surrogateescape"))
+            self._folders[group] = self.cache / digest.hexdigest()[:32]
+        return self._folders[group]
+
+    def _stamp(self, row: int) -> str:
+        if row not in self._stamps:
+            file = self.store.root / self.paths[row]
+            self._stamps[row] = f"{file}\0{stamp(file)}\n"
+        return self._stamps[row]
+
+
+def _settings(part: Any) -> str:
+    """A part's class and settings."""
+    public = {key: value for key, value in vars(part).items() if not key.startswith("_")}
+    return f"{type(part).__qualname__} {sorted(public.items())}"
+
+
+def read_partners(path: Path) -> Partners | None:
+    """A shortlist from disk; None where there is none that is whole."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return np.split(file["rows"], file["ends"])[:-1] if len(file["ends"]) else []
+    except Exception:  # zipfile and NumPy raise nearly anything on a damaged file
+        return None
+
+
+def write_partners(path: Path, found: Partners) -> None:
+    """Keeps a shortlist.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    import io
+
+    memory = io.BytesIO()
+    np.savez(memory, rows=np.concatenate(found), ends=np.cumsum([len(part) for part in found]))
+    write_whole(path, memory.getbuffer())
