@@ -29,7 +29,7 @@ class Propagation:
 
         B_j ← median over i of (1 − α) B_j + α A_ij B_i,
 
-    until sides move by less than ``still`` of the images' larger sides on the mean, or after ``rounds``. A_ij B_i is the
+    until sides move by less than ``still`` of the larger sides on the mean, or after ``rounds``. A_ij B_i is the
     box around the corners of B_i as the map takes them, cut off at the image's border. It is larger than what it
     surrounds where the map turns or shears, so boxes go on growing slowly when all agree: there is an end to rounds. A
     map that leaves less than ``least`` of the box within the image, or makes nonsense of it, has no say in the round.
