@@ -1,4 +1,4 @@
-"""``deepret train | eval | data | reproduce``; ``python -m deepret …`` and train.py, eval.py come here too."""
+"""``deepret train | eval | data | clean | reproduce``; ``python -m deepret …`` and train.py, eval.py come here too."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ PROGRAMS = {
     "train": "trains a network and scores it before and after",
     "eval": "scores a network, trained or not",
     "data": "checks photographs: what there is, broken files, copies in train and test: deepret data data.root=DIR",
+    "clean": "keeps of each class what shows the same, and finds where it is: deepret clean data.root=DIR out=DIR2",
     "fetch": "fetches a published set, or distractors: deepret fetch name=revisitop1m root=DIR",
     "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
@@ -69,7 +70,7 @@ def main(program: str | None = None) -> None:
             overrides, folders = _split(words)
             if program == "eval":  # a checkpoint's configuration takes the place of eval.yaml
                 _task(program)(None, overrides, folders)
-            elif program == "data":
+            elif program in ("data", "clean"):
                 _task(program)(config.compose(program, overrides, folders), overrides)
             else:
                 code = _train(config.compose(program, overrides, folders), overrides, words)
@@ -176,6 +177,10 @@ def _task(program: str) -> Callable[..., Any]:
         from deepret.programs.data import check_data
 
         return check_data
+    if program == "clean":
+        from deepret.programs.clean import clean
+
+        return clean
     from deepret.programs.evaluate import evaluate
 
     return evaluate

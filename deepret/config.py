@@ -39,7 +39,7 @@ def compose(program: str, overrides: list[str], folders: list[str] | None = None
     """Composes a program's file of ``conf/`` with a command line's overrides.
 
     Args:
-        program: ``train``, ``eval`` or ``data``.
+        program: ``train``, ``eval``, ``data`` or ``clean``.
         overrides: as Hydra reads them: ``loss.margin=0.2``, ``regions=rpn``, ``+key=value``.
         folders: more configuration folders, for parts that live outside the package.
 
@@ -141,7 +141,7 @@ def _explain(program: str, search: list[str], overrides: list[str], error: Excep
 def of_another_program(program: str, key: str) -> str:
     """Says whose a setting is, or an option, that this program has no group for; nothing where it has one."""
     group = key.partition(".")[0]
-    others = [other for other in ("train", "eval", "data") if group in _named(other)]
+    others = [other for other in ("train", "eval", "data", "clean") if group in _named(other)]
     if program in others or not others:
         return ""
     mend = "; the device is accelerator=cpu or accelerator=auto" if (program, group) == ("eval", "trainer") else ""

@@ -20,16 +20,20 @@ NAMED = 20
 
 
 class LeftOut(UserWarning):
-    """Says which files are left out as broken.
+    """Says which photographs are left out.
 
     Args:
         text: for people.
-        files: each with what is wrong with it.
+        rows: each with why.
     """
 
-    def __init__(self, text: str, files: list[str]) -> None:
+    def __init__(self, text: str, rows: list[tuple[Row, str]]) -> None:
         super().__init__(text)
-        self.files = files
+        self.rows = rows
+
+
+class Broken(LeftOut):
+    """Says which files are left out as broken."""
 
 
 def check_folder(root: Path, key: str) -> None:
@@ -120,13 +124,14 @@ def sound(root: Path, rows: list[Row], strict: bool, cache: Path | None) -> Cata
         UserError: a box outside its photograph; with ``strict``, a file that cannot be used; no file that can.
     """
     seen = look_at_all(root, [row.path for row in rows], cache)
-    broken = [f"{row.path} ({what.wrong})" for row, what in zip(rows, seen, strict=True) if what.wrong]
-    if broken:
+    wrong = [(row, what.wrong) for row, what in zip(rows, seen, strict=True) if what.wrong]
+    if wrong:
+        broken = [f"{row.path} ({why})" for row, why in wrong]
         text = f"{root}: {len(broken):,} of {len(rows):,} files cannot be used"
         if strict or len(broken) == len(rows):
             remedy = "data.strict=false leaves them out" if len(broken) < len(rows) else "there is nothing else in it"
             raise UserError(f"{text}: {first(broken, NAMED)}; mend or remove them ({remedy}).")
-        report(LeftOut(f"{text} and are left out: {first(broken, NAMED)}", broken))
+        report(Broken(f"{text} and are left out: {first(broken, NAMED)}", wrong))
     kept = [(row, what) for row, what in zip(rows, seen, strict=True) if not what.wrong]
     for row, (width, height, *_) in kept:
         for x0, y0, x1, y1 in row.boxes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import math
+import os
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -25,7 +26,7 @@ class Row:
     """A photograph as it is listed.
 
     Args:
-        path: below the folder, with ``/`` between folders.
+        path: relative to the folder, with ``/`` between folders, or absolute.
         label: what it shows; empty where nobody says.
         split: what it is for.
         boxes: its own object's box, or none.
@@ -39,12 +40,16 @@ class Row:
     line: int = 0
 
 
-def read_list(path: Path) -> list[Row]:
+def read_list(path: Path, single: bool = False) -> list[Row]:
     """The rows of an ``images.csv``.
 
+    Args:
+        path: the file.
+        single: whether a class may have one image.
+
     Raises:
-        UserError: columns that are missing or unknown, a split that does not exist, a path twice or outside the folder,
-            a file that is not there, an empty label in train, a class with one image, a box that is none.
+        UserError: columns that are missing or unknown, a split that does not exist, a path twice, a file that is not
+            there, an empty label in train, a class with one image, a box that is none.
     """
     seen: dict[str, int] = {}
     rows = [_row(path, line, fields, seen) for line, fields in _lines(path)]
@@ -54,10 +59,11 @@ def read_list(path: Path) -> list[Row]:
     if missing:
         names = first((f"{row.path!r} (line {row.line})" for row in missing), 3)
         raise UserError(
-            f"{path}: {len(missing):,} of {len(rows):,} files are missing below {path.parent}: {names}; "
+            f"{path}: {len(missing):,} of {len(rows):,} files are missing, seen from {path.parent}: {names}; "
             f"mend the paths, which are relative to that folder, or take the lines out."
         )
-    _refuse_single_images(path, rows)
+    if not single:
+        _refuse_single_images(path, rows)
     return rows
 
 
@@ -108,8 +114,10 @@ def _row(path: Path, line: int, fields: dict[str, str], seen: dict[str, int]) ->
     label, split = fields["label"], fields["split"]
     if not fields["path"]:
         raise UserError(f"{where}: the path is empty; give the photograph's, relative to {path.parent}.")
-    if name.is_absolute() or ".." in name.parts:
-        raise UserError(f"{where}: {fields['path']!r} leaves the folder; paths are relative to {path.parent}.")
+    if str(name) != os.path.normpath(str(name)):
+        raise UserError(
+            f"{where}: {fields['path']!r} goes up after it has gone down; write {os.path.normpath(str(name))!r}."
+        )
     if str(name) in seen:
         raise UserError(f"{where}: {str(name)!r} stands on line {seen[str(name)]} already; keep one of the two lines.")
     if split not in SPLITS:

@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeInt
 from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import IMAGES, first, report
-from deepret.data.folder import check_folder, images_below, label_of, sound
+from deepret.data.folder import LeftOut, check_folder, images_below, label_of, sound
 from deepret.data.listing import Row, read_list
 from deepret.data.views import view_catalogue
 from deepret.errors import UserError
@@ -62,8 +62,11 @@ class Photographs:
         self.view_share = view_share
         self.cache = None if cache is None else Path(cache).expanduser()
 
-    def load(self) -> Catalogue:
+    def load(self, single: bool = False) -> Catalogue:
         """The catalogue, each file looked at.
+
+        Args:
+            single: whether an images.csv may list classes of one image, which are left out; they end it otherwise.
 
         Raises:
             UserError: no such folder, nothing in it, or an images.csv that contradicts itself or the files.
@@ -71,7 +74,7 @@ class Photographs:
         check_folder(self.root, "data.root")
         listed = self.root / "images.csv"
         if listed.is_file():
-            found = without_single_images(sound(self.root, read_list(listed), self.strict, self.cache))
+            found = without_single_images(sound(self.root, read_list(listed, single), self.strict, self.cache))
             report_shared_labels(found)
         else:
             found = without_single_images(sound(self.root, self._folders(), self.strict, self.cache))
@@ -175,7 +178,10 @@ def without_single_images(catalogue: Catalogue) -> Catalogue:
             f"labels train with data=views data.root={catalogue.root}."
         )
     names = first(map(repr, single))
-    report(f"{catalogue.root}: {len(single):,} classes of one image are left out, as nothing compares with it: {names}")
+    text = f"{catalogue.root}: {len(single):,} classes of one image are left out, as nothing compares with it: {names}"
+    lost = [i for i, key in enumerate(keys) if counts.get(key) == 1]
+    rows = [Row(catalogue.paths[i], catalogue.labels[i], catalogue.splits[i]) for i in lost]
+    report(LeftOut(text, [(row, "the only photograph of its class") for row in rows]))
     return found
 
 

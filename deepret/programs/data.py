@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import first, report
 from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse, told
-from deepret.data.folder import NAMED, LeftOut
+from deepret.data.folder import NAMED, Broken
 from deepret.parts import build
 from deepret.programs.leaks import benchmark_prints, cache_of, catalogue_prints, check_allowed
 from deepret.programs.shared import last_line, prepare
@@ -83,8 +83,8 @@ def broken_files(found: list[str]) -> Iterator[None]:
     shown = warnings.showwarning
 
     def heard(message: Warning | str, *where: Any, **more: Any) -> None:
-        if isinstance(message, LeftOut):
-            found.extend(message.files)
+        if isinstance(message, Broken):
+            found.extend(f"{row.path} ({why})" for row, why in message.rows)
         shown(message, *where, **more)
 
     warnings.showwarning = heard

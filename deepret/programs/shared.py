@@ -41,7 +41,7 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
 
     Args:
         cfg: the composed configuration.
-        program: ``train``, ``eval`` or ``data``, whose YAML says which settings there are.
+        program: ``train``, ``eval``, ``data`` or ``clean``, whose YAML says which settings there are.
 
     Raises:
         UserError: the first value that no part takes, or an index whose package is not installed.

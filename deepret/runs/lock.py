@@ -24,15 +24,10 @@ LOCK = ".lock"
 _held: dict[Path, IO[str]] = {}
 
 
-def hold(folder: Path, busy: str = "is still training", instead: str = "start another run without resume") -> None:
+def hold(folder: Path) -> None:
     """Locks a folder for this process; the system frees it when the process ends, however it ends.
 
     The lock is the process', not that of workers that it forks, which may outlive it by seconds.
-
-    Args:
-        folder: which.
-        busy: what another program that holds it does.
-        instead: what else one can do.
 
     Raises:
         UserError: another program holds it, or nothing can be written there.
@@ -53,7 +48,9 @@ def hold(folder: Path, busy: str = "is still training", instead: str = "start an
         holder = file.read().strip() or "another process"
         file.close()
         if error.errno in (errno.EACCES, errno.EAGAIN):
-            raise UserError(f"{folder} {busy} ({holder}): wait for it, stop it, or {instead}.") from None
+            raise UserError(
+                f"{folder} is still training ({holder}): wait for it, stop it, or start another run without resume."
+            ) from None
         return  # a file system without locks
     with suppress(OSError):  # a full disk: it is held, but does not say by whom
         os.ftruncate(file.fileno(), 0)

@@ -98,8 +98,15 @@ PROGRAM: dict[str, Any] = {
     "within": bool,
     "picture": str | None,
     "pairs": str | None,
+    "out": str,
+    "overwrite": bool,
+    "copy": bool,
+    "splits": list[str],
+    "shard": str | None,
+    "merge": bool,
+    "drawn": NonNegativeInt,
 }
-"""The single settings of train.yaml, eval.yaml and check.yaml that stand outside any part, with their types."""
+"""The single settings of train, eval, check and clean.yaml that stand outside any part, with their types."""
 
 
 def capped(batches: int, limit: float | int | None) -> int:

@@ -1,0 +1,196 @@
+"""What a cleaning leaves in its folder: a catalogue, why the rest was dropped, and the pairs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from deepret.cleaning.stages import Cleaned
+from deepret.data import members
+from deepret.data.catalogue import Catalogue
+from deepret.data.listing import Row
+from deepret.data.photo import Box
+from deepret.errors import UserError
+from deepret.files import replacing, write_whole
+
+PHOTOGRAPHS = "photographs"
+"""The folder that photographs are copied to, if they are."""
+
+
+def cleaned_catalogue(found: Cleaned, out: Path) -> Catalogue:
+    """The catalogue as it is after cleaning, seen from ``out``.
+
+    What was kept has its new label and the box that verified pairs give, in whole pixels or more, or none; what was not
+    to be cleaned is as it was.
+
+    Args:
+        found: what came out.
+        out: the folder that paths are relative to, where they can be.
+    """
+    before = found.catalogue
+    labels = {row: label for one in found.classes for row, label in one.labels.items()}
+    looked_at = {row for one in found.classes for row in one.rows}
+    rows = [row for row in range(len(before)) if row in labels or (row not in looked_at and not before.views[row])]
+    own = [[box] if (box := box_of(found, row)) else [] for row in rows]
+    boxes = [box if row in labels else before.boxes[row] for row, box in zip(rows, own, strict=True)]
+    return replace(
+        before.subset(rows),
+        root=out,
+        paths=[seen_from(out, before.root / before.paths[row]) for row in rows],
+        labels=[labels.get(row, before.labels[row]) for row in rows],
+        boxes=boxes,
+        pairs=[],
+    )
+
+
+def box_of(found: Cleaned, row: int) -> Box | None:
+    """The box of a row after refinement, within its image; None where there is none of a pixel each way."""
+    box = found.boxes.last[row]
+    if not np.isfinite(box).all():
+        return None
+    width, height = found.catalogue.sizes[row]
+    x0, y0, x1, y1 = (round(float(v), 1) for v in np.clip(box, 0, [width, height, width, height]))
+    return (x0, y0, x1, y1) if x1 - x0 >= 1 and y1 - y0 >= 1 else None
+
+
+def seen_from(folder: Path, file: Path) -> str:
+    """The path of a file relative to a folder, with ``/``; absolute where they have nothing in common.
+
+    So both may move together, as long as they lie beside each other somewhere.
+    """
+    there, here = Path(os.path.normpath(file.absolute())), folder.resolve()
+    if there.parts[:2] != here.parts[:2]:  # another drive, or only the root of the file system above both
+        return there.as_posix()
+    return PurePath(os.path.relpath(there, here)).as_posix()
+
+
+def dropped(found: Cleaned, left_out: Sequence[tuple[Row, str]]) -> list[tuple[str, str, str, str]]:
+    """Path, label, split and reason of each photograph that is not in the cleaned catalogue, by label and path.
+
+    Args:
+        found: what came out.
+        left_out: photographs that the catalogue had not, with why.
+    """
+    catalogue = found.catalogue
+    rows = [
+        (catalogue.paths[row], one.label, catalogue.splits[row], why)
+        for one in found.classes
+        for row, why in one.reasons.items()
+    ]
+    rows += [(row.path, row.label, row.split, why) for row, why in left_out]
+    return sorted(rows, key=lambda row: (row[1], row[0]))
+
+
+def write_dropped(path: Path, rows: Sequence[tuple[str, str, str, str]]) -> None:
+    """Writes ``dropped.csv``; its paths are relative to the folder that was cleaned.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["path", "label", "split", "reason"])
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
+
+
+def write_pairs(path: Path, found: Cleaned) -> int:
+    """Writes the verified pairs as ``pairs.parquet``, a row group a class; gives how many there are.
+
+    The columns: label, first and second (paths in the folder that was cleaned), tentative, inliers, cells, score, kept
+    (whether both are, under one label), transform (nine numbers, row by row, from pixels of the first to pixels of the
+    second), box_first and box_second (around the inliers, x0, y0, x1, y1 in pixels).
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    names, count = found.catalogue.paths, 0
+    with replacing(path) as part, pq.ParquetWriter(part, SCHEMA, compression="zstd") as writer:
+        for one in found.classes:
+            pairs = one.verified
+            kept = [
+                one.labels.get(a) is not None and one.labels.get(a) == one.labels.get(b) for a, b in pairs.rows.tolist()
+            ]
+            columns = {
+                "label": [_text(one.label)] * len(pairs),
+                "first": [_text(names[row]) for row in pairs.rows[:, 0].tolist()],
+                "second": [_text(names[row]) for row in pairs.rows[:, 1].tolist()],
+                "tentative": pairs.tentative,
+                "inliers": pairs.inliers,
+                "cells": pairs.cells,
+                "score": pairs.scores,
+                "kept": kept,
+                "transform": pairs.transforms.reshape(-1, 9).tolist(),
+                "box_first": pairs.boxes[:, 0].tolist(),
+                "box_second": pairs.boxes[:, 1].tolist(),
+            }
+            writer.write_table(pa.table(columns, schema=SCHEMA))
+            count += len(pairs)
+    return count
+
+
+SCHEMA = pa.schema(
+    [
+        *((name, pa.string()) for name in ("label", "first", "second")),
+        *((name, pa.int32()) for name in ("tentative", "inliers", "cells")),
+        ("score", pa.float64()),
+        ("kept", pa.bool_()),
+        *((name, pa.list_(pa.float64())) for name in ("transform", "box_first", "box_second")),
+    ]
+)
+
+
+def _text(name: str) -> str:
+    """A name as UTF-8 has it: bytes of a file name that are none become question marks."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def copied(catalogue: Catalogue, found: Catalogue) -> Catalogue:
+    """Copies the photographs of a catalogue below its root; gives it with their new paths.
+
+    A copy that is there already, of the same size, is not made again.
+
+    Args:
+        catalogue: with paths to the photographs where they are, and the root that they are copied to.
+        found: the same rows as they were named before, by which copies are named.
+
+    Raises:
+        UserError: a photograph that cannot be read, or the disk is full.
+    """
+    taken: set[str] = set()
+    paths = []
+    rows = tqdm(range(len(catalogue)), "copying photographs", unit=" images", disable=None, leave=False)
+    for row in rows:
+        source = catalogue.root / catalogue.paths[row]
+        name = _name(found.labels[row] or found.splits[row], Path(source).name, taken)
+        target = catalogue.root / PHOTOGRAPHS / name
+        try:
+            if not target.is_file() or target.stat().st_size != members.stat(source).size:
+                content = members.content(source)
+                write_whole(target, content)
+        except OSError as error:
+            raise UserError(f"{source}: cannot be copied ({error.strerror or error}); mend it, then go on.") from None
+        paths.append(f"{PHOTOGRAPHS}/{name}")
+    return replace(catalogue, paths=paths)
+
+
+def _name(label: str, file: str, taken: set[str]) -> str:
+    """LABEL/FILE, in a form that no other copy has and every disk can."""
+    folder = re.sub(r"[/\\\0]|^\.+", "_", label)[:100] or "_"
+    stem, dot, ending = file.rpartition(".")
+    name, number = f"{folder}/{file}", 1
+    while name.lower() in taken:
+        number += 1
+        name = f"{folder}/{stem}-{number}{dot}{ending}"
+    taken.add(name.lower())
+    return name
