@@ -36,7 +36,10 @@ def test_every_option_of_every_group_passes(group: str, option: str) -> None:
     missing = [f"{group}.{key}=x" for key, value in plain(node).items() if value == "???"]
     if (group, option) == ("index", "faiss"):
         pytest.importorskip("faiss", reason="FAISS is not installed")
-    composed(f"{group}={option}", *missing)
+    if group in ("features", "verification", "shortlist"):
+        composed("data.root=x", "out=y", f"{group}={option}", *missing, program="clean")
+    else:
+        composed(f"{group}={option}", *missing)
 
 
 @pytest.mark.parametrize("group", ["experiment", "debug"])

@@ -224,6 +224,18 @@ def write(
         hold(out)
     except UserError:
         raise UserError(f"out={out}: another program writes there; wait for it, or stop it.") from None
+    try:
+        values = _written(found, left_out, out, config, overrides)
+    finally:
+        let_go(out)
+        (out / LOCK).unlink(missing_ok=True)
+    return values
+
+
+def _written(
+    found: Cleaned, left_out: list[tuple[Row, str]], out: Path, config: dict[str, Any], overrides: list[str]
+) -> dict[str, Any]:
+    """``write``, while the folder is held."""
     for name in WRITTEN:
         (out / name).unlink(missing_ok=True)
     for name in FOLDERS if config["overwrite"] else ():
@@ -260,8 +272,6 @@ def write(
         )
     catalogue.write_csv(out / "images.csv")
     write_whole(out / MARK, json.dumps({"finished": True, **values, "config": config}, indent=1).encode())
-    let_go(out)
-    (out / LOCK).unlink(missing_ok=True)
     print(table(["dropped because", "photographs"], list(reasons.most_common())) if reasons else "nothing is dropped")
     print(f"kept: {kept:,} photographs; report: {out / 'report.html'}", flush=True)
     return values

@@ -38,7 +38,9 @@ def program(
     def run(name: str, *words: str, root: Path = tmp_path) -> Ended:
         flags = [w for w in words if w.startswith("-")]
         alone = flags == ["--help"] or name == "reproduce"
-        places = [] if alone else [f"cache={cache}", f"output={root / 'outputs'}"]
+        output = [] if name == "clean" else [f"output={root / 'outputs'}"]
+        given = any(word.startswith("cache=") for word in words)
+        places = [] if alone else [*([] if given else [f"cache={cache}"]), *output]
         monkeypatch.setattr(sys, "argv", [name, *words, *places])
         capsys.readouterr()
         code = 0

@@ -39,7 +39,7 @@ class Propagation:
         rounds: at most.
         still: share of an image's larger side; 0 for all rounds.
         least: share of the box's area.
-        weighted: whether a pair counts by √inliers in the medians; otherwise all alike, as published.
+        weighted: whether a pair counts by its inliers in the medians; otherwise all alike, as published.
 
     Source: Gordo et al., "End-to-end learning of deep visual representations for image retrieval", IJCV 2017, §4.
     """
@@ -47,7 +47,7 @@ class Propagation:
     def __init__(
         self,
         alpha: Annotated[float, Field(gt=0, le=1)] = 0.1,
-        rounds: PositiveInt = 100,
+        rounds: PositiveInt = 40,
         still: Annotated[float, Field(ge=0, lt=1)] = 1e-3,
         least: Annotated[float, Field(ge=0, lt=1)] = 0.25,
         weighted: bool = True,
@@ -76,7 +76,7 @@ class Propagation:
             inliers: (m,).
         """
         n = len(sizes)
-        weights = np.sqrt(inliers.astype(np.float64)) if self.weighted else np.ones(len(rows))
+        weights = inliers.astype(np.float64) if self.weighted else np.ones(len(rows))
         target, source = np.concatenate([rows[:, 1], rows[:, 0]]), np.concatenate([rows[:, 0], rows[:, 1]])
         maps = np.concatenate([transforms, inverses(transforms)])
         seen = np.concatenate([rectangles[:, 1], rectangles[:, 0]])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+TAIL, TAIL_LEAST = 10, 5
+"""One in so many of the scores, or so many, are the largest ones from which a rate is gone on to that no pair shows."""
 ROUNDS = 6
 """Rounds of reading the threshold and looking which photographs hang together at it, at most."""
 LOOSE = 0.05
@@ -32,12 +35,22 @@ class Threshold(NamedTuple):
     def at(self, rate: float) -> float:
         """The smallest score that at most a share ``rate`` of pairs of different things exceed.
 
-        Where too few pairs were compared to show that rate, it is the largest score that was seen.
+        Where fewer pairs were compared than show that rate, the k largest of n scores are taken to fall off
+        exponentially above the next one, u, as they do on the mean:
+
+            P(score > t) = k / n · exp(−(t − u) / mean(score − u)),   t at the largest score at the least.
         """
-        if not len(self.scores):
+        n = len(self.scores)
+        if not n:
             return 0.0
-        allowed = int(rate * len(self.scores))
-        return float(self.scores[len(self.scores) - 1 - min(allowed, len(self.scores) - 1)])
+        if self.shows(rate):
+            return float(self.scores[n - 1 - min(int(rate * n), n - 1)])
+        k = min(max(TAIL_LEAST, n // TAIL), n - 1)
+        if k < 1:
+            return float(self.scores[-1])
+        above = float(self.scores[n - 1 - k])
+        beyond = float((self.scores[n - k :] - above).mean())
+        return max(float(self.scores[-1]), above + beyond * math.log(k / (n * rate)))
 
     def shows(self, rate: float) -> bool:
         """Whether so many pairs were compared that the rate can be read off."""

@@ -1,0 +1,335 @@
+"""``deepret clean``: what it keeps, what it writes, what it refuses, and that a kill changes nothing."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from noisy import board, noisy, view
+from PIL import Image
+from started import ROOT, hear_control_c
+
+from deepret import files
+from deepret.cleaning.pairs import compared
+
+FAST = ("features.size=260", "features.count=400", "links.across=400", "threads=1")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    noisy(tmp_path / "photos")
+    return tmp_path / "photos"
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def content(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def outcome(out: Path) -> dict[str, object]:
+    """What a cleaning says, without what it took."""
+    told = json.loads((out / "cleaning.json").read_text())
+    own = {name: told[name] for name in ("kept", "dropped", "links", "compared", "thresholds", "finished")}
+    pairs = pq.read_table(out / "pairs.parquet").to_pylist()
+    return {**own, "pairs": pairs, "csv": (out / "images.csv").read_text(), "dropped": rows(out / "dropped.csv")}
+
+
+def test_what_shows_the_same_is_kept_with_its_box_and_the_photographs_are_left_alone(
+    program, folder: Path, tmp_path: Path
+) -> None:
+    before, out = content(folder), tmp_path / "clean"
+    ended = program("clean", f"data.root={folder}", f"out={out}", *FAST)
+    assert ended.code == 0, ended.err
+    assert content(folder) == before
+    kept, lost = rows(out / "images.csv"), rows(out / "dropped.csv")
+    assert len(kept) == ended.json["kept"] == 4 * 5
+    assert len(lost) == 4 * 3
+    for row in kept:
+        assert row["path"].startswith("../photos/thing")
+        assert int(Path(row["path"]).stem) < 5
+        true = view(int(row["label"].removeprefix("thing")), int(Path(row["path"]).stem))[1]
+        found = [float(row[name]) for name in ("x0", "y0", "x1", "y1")]
+        assert iou(true, found) > 0.6, row
+    assert {row["reason"] for row in lost} == {"no verified pair with another of its class"}
+    assert {row["path"] for row in lost} == {f"thing{i}/{n}.png" for i in range(4) for n in (5, 6, 7)}
+    pairs = pq.read_table(out / "pairs.parquet").to_pylist()
+    assert len(pairs) == ended.json["links"] == 4 * 10
+    one = next(pair for pair in pairs if pair["label"] == "thing0")
+    assert one["kept"]
+    assert len(one["transform"]) == 9
+    assert len(one["box_first"]) == 4
+    assert (out / "report.html").is_file()
+
+
+def iou(a: list[float], b: list[float]) -> float:
+    width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = max(width, 0) * max(height, 0)
+    areas = [(x[2] - x[0]) * (x[3] - x[1]) for x in (a, b)]
+    return both / (sum(areas) - both)
+
+
+@pytest.mark.slow
+def test_a_network_trains_on_what_was_cleaned(program, folder: Path, tmp_path: Path) -> None:
+    assert program("clean", f"data.root={folder}", f"out={tmp_path / 'clean'}", *FAST).code == 0
+    words = (
+        "data=catalogue",
+        f"data.root={tmp_path / 'clean'}",
+        "regions=rpn",
+        "boxes=given",
+        "debug=fast",
+        "batch.images=4",
+    )
+    ended = program("train", *words, "trainer=cpu", "trainer.precision=32-true")
+    assert ended.code == 0, ended.err
+    assert set(ended.json["stages"]) >= {"1-ranking", "3-ranking"}
+
+
+def test_a_folder_is_not_replaced_unless_that_is_asked_for(program, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clean"
+    words = (f"data.root={folder}", f"out={out}", *FAST)
+    assert program("clean", *words).code == 0
+    first = outcome(out)
+    refused = program("clean", *words)
+    assert refused.code == 2
+    assert "overwrite=true" in refused.err
+    assert program("clean", *words, "overwrite=true", "graph.least=9").code == 2  # nothing is kept
+    assert program("clean", *words, "overwrite=true").code == 0
+    assert outcome(out) == first
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["out={root}"], "there is something already"),
+        (["out={root}/clean"], "name a folder elsewhere"),
+        (["out={other}"], "of no cleaning"),
+        (["out={other}", "overwrite=true"], "of no cleaning"),
+        (["out={other}/mine.txt"], "that is a file"),
+        (["out={new}", "splits=[trian]"], "splits=trian"),
+        (["out={new}", "splits=[]"], "splits=[train]"),
+        (["out={new}", "splits=[query]"], "no photograph of query has a label"),
+        (["out={new}", "shard=4/4"], "from 0 to n"),
+        (["out={new}", "shard=one"], "shard=i/n"),
+        (["out={new}", "shard=0/2", "merge=true"], "take one"),
+        (["out={new}", "merge=true"], "blocks of pairs are not compared yet"),
+        (["out={new}", "graph.unverified=perhaps"], "'drop' or 'keep' or 'stop'"),
+        (["out={new}", "features.sise=3"], "features.size"),
+        ([], "out is missing"),
+    ],
+)
+def test_a_mistake_is_one_message(program, folder: Path, tmp_path: Path, words: list[str], said: str) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "mine.txt").touch()
+    before = content(tmp_path)
+    places = {"root": folder, "other": tmp_path / "other", "new": tmp_path / "new"}
+    ended = program("clean", f"data.root={folder}", f"cache={tmp_path / 'c'}", *(w.format(**places) for w in words))
+    assert ended.code == 2
+    assert said in ended.err
+    assert ended.err.startswith("error: ")
+    assert ended.err.count("\n") == 1
+    assert {name: what for name, what in content(tmp_path).items() if not name.startswith("c/")} == before
+
+
+def test_the_photographs_of_a_copy_are_never_replaced(program, folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clean"
+    assert program("clean", f"data.root={folder}", f"out={out}", "copy=true", *FAST).code == 0
+    copies = rows(out / "images.csv")
+    assert all(row["path"].startswith("photographs/thing") for row in copies)
+    assert all((out / row["path"]).is_file() for row in copies)
+    assert (out / copies[0]["path"]).read_bytes() == (folder / "thing0" / "0.png").read_bytes()
+    ended = program("clean", f"data.root={out / 'photographs'}", f"out={out}", "overwrite=true", *FAST)
+    assert ended.code == 2
+    assert "would be replaced" in ended.err
+
+
+def test_shards_come_together_to_what_one_process_finds(program, folder: Path, tmp_path: Path) -> None:
+    whole, shared = tmp_path / "whole", tmp_path / "merged"
+    words = (f"data.root={folder}", *FAST)
+    assert program("clean", *words, f"out={whole}").code == 0
+    other = (*words, "seed=0", f"out={shared}", "links.across=300")
+    assert program("clean", *other, "shard=1/3").json["blocks"] > 0
+    refused = program("clean", *other, "merge=true")
+    assert refused.code == 2
+    assert "run the shards that are not done" in refused.err
+    for shard in ("0/3", "2/3"):
+        assert program("clean", *other, f"shard={shard}").code == 0
+    assert not shared.exists()
+    assert program("clean", *other, "merge=true").code == 0
+    alone = tmp_path / "alone"
+    assert program("clean", *other[:-2], f"out={alone}", "links.across=300").code == 0
+    assert outcome(shared) == outcome(alone)
+
+
+def test_what_cannot_be_used_is_dropped_with_its_reason(program, folder: Path, tmp_path: Path) -> None:
+    (folder / "thing0" / "broken.png").write_bytes(b"no image")
+    Image.new("RGB", (9, 300), "red").save(folder / "thing0" / "thin.png")
+    Image.new("RGB", (200, 160), "grey").save(folder / "thing0" / "flat.png")
+    Image.open(folder / "thing0" / "1.png").save(folder / "thing0" / "copy.bmp")
+    Image.fromarray(board(3).astype(np.uint8)).resize((4000, 3000)).save(folder / "thing0" / "huge.jpg")
+    (folder / "alone").mkdir()
+    view(900, 0)[0].save(folder / "alone" / "one.png")
+    (folder / "strangers").mkdir()
+    for number in range(3):
+        view(910 + number, 0)[0].save(folder / "strangers" / f"{number}.png")
+    out = tmp_path / "clean"
+    ended = program("clean", f"data.root={folder}", f"out={out}", *FAST)
+    assert ended.code == 0, ended.err
+    why = {row["path"]: row["reason"] for row in rows(out / "dropped.csv")}
+    assert "no image" in why["thing0/broken.png"]
+    assert "shorter than" in why["thing0/thin.png"]
+    assert why["thing0/flat.png"] == "no local features in it"
+    assert why["thing0/copy.bmp"] == "copy of thing0/1.png"
+    assert why["thing0/huge.jpg"] == "no verified pair with another of its class"
+    assert why["alone/one.png"] == "the only photograph of its class"
+    assert {why[f"strangers/{i}.png"] for i in range(3)} == {"no pair of its class is verified"}
+    kept = {row["label"] for row in rows(out / "images.csv")}
+    assert kept == {f"thing{i}" for i in range(4)}
+    more = program("clean", f"data.root={folder}", f"out={tmp_path / 'k'}", *FAST, "graph.unverified=keep")
+    assert more.code == 0, more.err
+    passed = [row for row in rows(tmp_path / "k" / "images.csv") if row["label"] == "strangers"]
+    assert len(passed) == 3
+    assert {row["x0"] for row in passed} == {""}
+    stopped = program("clean", f"data.root={folder}", f"out={tmp_path / 's'}", *FAST, "graph.unverified=stop")
+    assert stopped.code == 2
+    assert "strangers" in stopped.err
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_list_may_have_classes_of_one_image_and_other_splits_are_passed_on(program, folder: Path, tmp_path) -> None:
+    names = [f"thing{i}/{n}.png" for i in range(4) for n in range(8)]
+    split = {0: "train", 1: "train", 2: "train", 3: "test"}
+    lines = [f"{name},{name[:6]},{split[int(name[5])]}" for name in names]
+    (folder / "one.png").write_bytes((folder / "thing0" / "0.png").read_bytes())
+    (folder / "else.png").write_bytes((folder / "thing0" / "7.png").read_bytes())
+    lines += ["one.png,single,train", "else.png,,distractor"]
+    (folder / "images.csv").write_text("path,label,split\n" + "\n".join(lines) + "\n")
+    out = tmp_path / "clean"
+    ended = program("clean", f"data.root={folder}", f"out={out}", "splits=[train]", *FAST)
+    assert ended.code == 0, ended.err
+    kept = rows(out / "images.csv")
+    assert sum(row["split"] == "train" for row in kept) == 15
+    assert sum(row["split"] == "test" for row in kept) == 8
+    assert [row["path"] for row in kept if row["split"] == "distractor"] == ["../photos/else.png"]
+    assert {
+        "path": "one.png",
+        "label": "single",
+        "split": "train",
+        "reason": "the only photograph of its class",
+    } in rows(out / "dropped.csv")
+
+
+def test_nothing_that_is_kept_ends_it_after_all_is_said(program, tmp_path: Path) -> None:
+    for label in range(2):
+        (tmp_path / "photos" / f"c{label}").mkdir(parents=True)
+        for number in range(3):
+            view(700 + 10 * label + number, 0)[0].save(tmp_path / "photos" / f"c{label}" / f"{number}.png")
+    out = tmp_path / "clean"
+    ended = program("clean", f"data.root={tmp_path / 'photos'}", f"out={out}", *FAST)
+    assert ended.code == 2
+    assert "nothing is kept" in ended.err
+    assert len(rows(out / "dropped.csv")) == 6
+    assert (out / "report.html").is_file()
+    assert not (out / "images.csv").exists()
+
+
+def test_a_full_disk_is_said_and_what_is_done_is_kept(
+    program, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (f"data.root={folder}", f"out={tmp_path / 'clean'}", *FAST, "features.count=399")
+    count = 0
+
+    def full(path: Path, data: bytes, remedy: str = files.ROOM) -> None:
+        nonlocal count
+        count += 1
+        if count > 2:
+            with files.replacing(path, remedy):
+                raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, data, remedy)
+
+    write = files.write_whole
+    monkeypatch.setattr("deepret.cleaning.pairs.compared.write_whole", full)
+    ended = program("clean", *words)
+    assert ended.code == 2
+    assert "the disk is full" in ended.err
+    monkeypatch.undo()
+    made: list[Path] = []
+    save = compared.save
+    monkeypatch.setattr("deepret.cleaning.matched.save", lambda path, found: (made.append(path), save(path, found)))
+    assert program("clean", *words).code == 0
+    assert count >= 3
+    done = made.copy()
+    made.clear()
+    assert program("clean", *words, "overwrite=true").code == 0
+    assert done
+    assert not made
+
+
+def started(root: Path, out: Path, cache: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "deepret", "clean", f"data.root={root}", f"out={out}", f"cache={cache}", *FAST],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        preexec_fn=hear_control_c,
+        start_new_session=True,
+    )
+
+
+def kill_and_go_on(root: Path, tmp_path: Path, after: list[float], how: int) -> None:
+    alone, out, cache = tmp_path / "alone", tmp_path / "out", tmp_path / "own"
+    process = started(root, alone, tmp_path / "other")
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    for seconds in after:
+        process = started(root, out, cache)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and process.poll() is None:
+            time.sleep(0.01)
+        if process.poll() is None:
+            process.send_signal(how)
+        _, err = process.communicate(timeout=60)
+        assert "Traceback" not in err
+        if process.returncode == 0:
+            break
+    else:
+        process = started(root, out, cache)
+        _, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    assert outcome(out) == outcome(alone)
+    assert not [path for path in out.rglob("*") if path.name.endswith(".part") or path.name == ".lock"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_cleaning_that_is_killed_goes_on_to_the_same_result(folder: Path, tmp_path: Path, how: int) -> None:
+    kill_and_go_on(folder, tmp_path, [6.0, 8.0], how)
+
+
+@pytest.mark.proof
+def test_kills_at_any_time_change_nothing(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    for round in range(5):
+        place = tmp_path / str(round)
+        noisy(place / "photos", classes=6, right=6, wrong=6)
+        kill_and_go_on(place / "photos", place, [draw.uniform(3, 14) for _ in range(8)], signal.SIGKILL)
