@@ -1,0 +1,24 @@
+"""Numbers as a page writes them."""
+
+from __future__ import annotations
+
+
+def whole(value: int) -> str:
+    """An integer with commas."""
+    return f"{value:,}"
+
+
+def percent(part: float, of: float) -> str:
+    """A share in per cent; a dash of nothing."""
+    return f"{100 * part / of:.1f} %" if of else "–"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 0.4 s, 12 s, 3 min 5 s, 2 h 14 min."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 1:
+        return f"{rest} s"
+    hours, some = divmod(minutes, 60)
+    return f"{hours} h {some} min" if hours else f"{minutes} min {rest} s"
