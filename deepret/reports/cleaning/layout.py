@@ -14,7 +14,7 @@ Array = npt.NDArray[np.float64]
 RADIUS, PITCH, WIDTH = 22, 56, 760
 """Of a node, between two at the least, and of the drawing at the most."""
 ROOM = 1.5
-"""A component of n nodes has a square of side ROOM · PITCH · √n, wider than high."""
+"""A component of n nodes has the area of a square of side (ROOM · √n − ½) · PITCH."""
 
 
 def layout(count: int, edges: Sequence[tuple[int, int]], seed: int = 0) -> tuple[Array, float, float]:
@@ -42,7 +42,7 @@ def layout(count: int, edges: Sequence[tuple[int, int]], seed: int = 0) -> tuple
         width, height = own.max(axis=0) + PITCH / 2
         if x and x + width > WIDTH:
             x, y, row = 0.0, y + row, 0.0
-        places[part] = own + (x, y)
+        places[part] = own + np.array([x, y])
         x, row, right = x + width, max(row, height), max(right, x + width)
     alone = [part[0] for part in parts if len(part) == 1]
     columns = min(len(alone), max(int(right // PITCH), 8))
@@ -58,7 +58,7 @@ def component(graph: networkx.Graph, nodes: Sequence[int], seed: int) -> Array:
     places = np.array([found[node] for node in nodes])
     places -= places.mean(axis=0)
     places = places @ np.linalg.svd(places)[2].T
-    side = ROOM * PITCH * math.sqrt(len(nodes))
+    side = (ROOM * math.sqrt(len(nodes)) - 0.5) * PITCH
     width = min(1.25 * side, WIDTH - PITCH)
     extent = np.maximum(np.ptp(places, axis=0), 1e-9)
     scale = np.minimum(np.array([width, side * side / width]) / extent, 1.4 * side / extent.max())
@@ -68,7 +68,10 @@ def component(graph: networkx.Graph, nodes: Sequence[int], seed: int) -> Array:
 
 
 def apart(places: Array, steps: int = 200) -> Array:
-    """Places of which no two are nearer than PITCH, moved as little as pushing two and two apart does."""
+    """Places (n, 2) of which no two are nearer than PITCH, moved as little as pushing two and two apart does.
+
+    They stay within the width of the drawing, whose middle is at 0.
+    """
     places = places.copy()
     for _ in range(steps):
         way = places[:, None] - places[None]
@@ -79,4 +82,5 @@ def apart(places: Array, steps: int = 200) -> Array:
             break
         direction = way / np.maximum(distance, 1e-6)[..., None]
         places += (direction * missing[..., None]).sum(axis=1) / 2
+        places[:, 0] = places[:, 0].clip((PITCH - WIDTH) / 2, (WIDTH - PITCH) / 2)
     return places

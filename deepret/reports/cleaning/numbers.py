@@ -8,6 +8,11 @@ def whole(value: int) -> str:
     return f"{value:,}"
 
 
+def counted(value: int, one: str) -> str:
+    """How many there are of something: 1 link, 2 links."""
+    return f"{whole(value)} {one}" if value == 1 else f"{whole(value)} {one}s"
+
+
 def percent(part: float, of: float) -> str:
     """A share in per cent; a dash of nothing."""
     return f"{100 * part / of:.1f} %" if of else "–"

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepret.cleaning.stages import Cleaned
@@ -13,7 +14,7 @@ from deepret.files import write_whole
 from deepret.reports.cleaning import figures
 from deepret.reports.cleaning.drawn import chosen, draw
 from deepret.reports.cleaning.histogram import Histogram, histogram
-from deepret.reports.cleaning.numbers import percent, whole
+from deepret.reports.cleaning.numbers import counted, percent, whole
 from deepret.reports.cleaning.thumbnails import FOLDER, remove_others, write_thumbnails
 
 MOST_CLASSES = 1000
@@ -41,20 +42,24 @@ def write_report(folder: Path, found: Cleaned, drawn: int, more: dict[str, Any])
     shown = write_thumbnails(folder / FOLDER, found.catalogue, rows)
     reasons, other_reasons = figures.reasons(found)
     same, other_same = figures.same(found)
-    text = environment().get_template("page.html").render(
-        title=f"Cleaned: {found.catalogue.root.name}",
-        found=found,
-        head=figures.head(found),
-        more={name: str(value) for name, value in more.items()},
-        reasons=reasons,
-        other_reasons=other_reasons,
-        stages=figures.stages(found),
-        histogram=scores(found),
-        same=same,
-        other_same=other_same,
-        listed=order[:MOST_CLASSES],
-        unlisted=len(order) - len(order[:MOST_CLASSES]),
-        drawn={i: draw(found, found.classes[i], some, shown, folder) for i, some in classes.items()},
+    text = (
+        environment()
+        .get_template("page.html")
+        .render(
+            title=f"Cleaned: {found.catalogue.root.name}",
+            found=found,
+            head=figures.head(found),
+            more={name: str(value) for name, value in more.items()},
+            reasons=reasons,
+            other_reasons=other_reasons,
+            stages=figures.stages(found),
+            histogram=scores(found),
+            same=same,
+            other_same=other_same,
+            listed=order[:MOST_CLASSES],
+            unlisted=len(order) - len(order[:MOST_CLASSES]),
+            drawn={i: draw(found, found.classes[i], some, shown, folder) for i, some in classes.items()},
+        )
     )
     page = folder / "report.html"
     write_whole(page, valid(text).encode())
@@ -73,16 +78,21 @@ def environment() -> Environment:
     )
     made.filters["whole"] = whole
     made.globals["percent"] = percent
+    made.globals["counted"] = counted
     return made
 
 
 def scores(found: Cleaned) -> Histogram | None:
-    """The histogram of all pairs that were compared."""
-    compared = sum(one.compared for one in found.classes)
-    none = found.across.count - len(found.across), compared - len(found.within)
+    """The histogram of all pairs that were compared, and of those across that the threshold is read off."""
+    counted = found.threshold.scores if found.threshold is not None else np.zeros(0)
+    values = {"across": found.across.scores, "counted": counted[counted > 0], "within": found.within}
+    none = {
+        "across": found.across.count - len(found.across),
+        "counted": int((counted == 0).sum()),
+        "within": sum(one.compared for one in found.classes) - len(found.within),
+    }
     ends = figures.threshold_ends(found.classes)
-    words = f"threshold {figures.threshold_words(found.classes)}"
-    return histogram(found.across.scores, found.within, none, ends, words)
+    return histogram(values, none, ends, f"threshold {figures.threshold_words(found.classes)}")
 
 
 def valid(text: str) -> str:
