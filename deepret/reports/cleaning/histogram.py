@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deepret.reports.cleaning.numbers import short
 from deepret.reports.dots import scale_of
 
 Array = npt.NDArray[np.float64]
@@ -84,7 +85,7 @@ def histogram(
             for i, name in enumerate(scores)
         ],
         x=[(x(i * step), f"{i * step:g}") for i in range(round(high / step) + 1)],
-        y=[(y(10**i), f"{10**i:,}") for i in range(len(str(most)))],
+        y=[(y(10**i), short(i)) for i in range(len(str(most)))],
         thresholds=(x(thresholds[0]), x(thresholds[1])),
         words=words,
     )

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
 
-RADIUS, PITCH, WIDTH = 22, 56, 760
-"""Of a node, between two at the least, and of the drawing at the most."""
+RADIUS, PITCH, GAP, WIDTH = 22, 56, 34, 760
+"""Of a node, between two at the least, between components, and of the drawing at the most."""
 ROOM = 1.5
 """A component of n nodes has the area of a square of side (ROOM · √n − ½) · PITCH."""
 
@@ -41,11 +41,11 @@ def layout(count: int, edges: Sequence[tuple[int, int]], seed: int = 0) -> tuple
         own = component(graph.subgraph(part), part, seed)
         width, height = own.max(axis=0) + PITCH / 2
         if x and x + width > WIDTH:
-            x, y, row = 0.0, y + row, 0.0
+            x, y, row = 0.0, y + row + GAP / 2, 0.0
         places[part] = own + np.array([x, y])
-        x, row, right = x + width, max(row, height), max(right, x + width)
+        x, row, right = x + width + GAP, max(row, height), max(right, x + width)
     alone = [part[0] for part in parts if len(part) == 1]
-    columns = min(len(alone), max(int(right // PITCH), 8))
+    columns = min(len(alone), WIDTH // PITCH, max(int(right // PITCH), 8, math.ceil(math.sqrt(3 * len(alone)))))
     for i, node in enumerate(alone):
         places[node] = ((i % columns + 0.5) * PITCH, y + row + (i // columns + 0.5) * PITCH)
     height = y + row + (math.ceil(len(alone) / columns) * PITCH if alone else 0)

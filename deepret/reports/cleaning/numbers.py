@@ -8,6 +8,11 @@ def whole(value: int) -> str:
     return f"{value:,}"
 
 
+def short(power: int) -> str:
+    """Ten to a power in few letters: 1, 10, 100, 1k, 10k, 100k, 1M."""
+    return f"{10 ** (power % 3)}{['', 'k', 'M', 'G', 'T'][power // 3]}"
+
+
 def counted(value: int, one: str) -> str:
     """How many there are of something: 1 link, 2 links."""
     return f"{whole(value)} {one}" if value == 1 else f"{whole(value)} {one}s"

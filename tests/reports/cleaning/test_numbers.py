@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from deepret.reports.cleaning.numbers import counted, duration, percent
+from deepret.reports.cleaning.numbers import counted, duration, percent, short
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,7 @@ def test_a_share_of_nothing_is_a_dash() -> None:
 
 def test_one_is_no_plural() -> None:
     assert [counted(n, "link") for n in (0, 1, 1234)] == ["0 links", "1 link", "1,234 links"]
+
+
+def test_powers_of_ten() -> None:
+    assert [short(i) for i in range(8)] == ["1", "10", "100", "1k", "10k", "100k", "1M", "10M"]
