@@ -30,6 +30,8 @@ def test_a_wheel_brings_its_configuration(tmp_path: Path, cache: Path) -> None:
     assert inside == {
         p.relative_to(tmp_path / "site" / "deepret" / "conf") for p in (tmp_path / "site/deepret/conf").rglob("*.yaml")
     }
+    templates = {p.name for p in (ROOT / "deepret/reports/cleaning/templates").iterdir()}
+    assert {p.name for p in (tmp_path / "site/deepret/reports/cleaning/templates").iterdir()} == templates
     ended = subprocess.run(
         [sys.executable, "-m", "deepret", "eval", "debug=fast", f"cache={cache}"],
         cwd=tmp_path,

@@ -47,6 +47,7 @@ class Cleaned:
         rate: the smallest rate of false links that a class can bear.
         across: what was compared of different classes.
         seconds: what each stage took.
+        within: scores of pairs of one class that have something in common.
     """
 
     catalogue: Catalogue
@@ -56,6 +57,7 @@ class Cleaned:
     rate: float
     across: Compared
     seconds: dict[str, float]
+    within: npt.NDArray[np.float64]
 
 
 class Cleaning:
@@ -167,7 +169,8 @@ class Cleaning:
             classes = without_singles(classes, self.catalogue)
         with self.timed("boxes"):
             boxes = self._boxes(classes)
-        return Cleaned(self.catalogue, classes, boxes, threshold, self.rate, across, dict(self.seconds))
+        scores = np.concatenate([np.zeros(0), *(part.scores for part in within)])
+        return Cleaned(self.catalogue, classes, boxes, threshold, self.rate, across, dict(self.seconds), scores)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

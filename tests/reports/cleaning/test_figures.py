@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from deepret.cleaning.pairs.threshold import Threshold
+from deepret.cleaning.stages import Cleaned
+from deepret.reports.cleaning import figures
+
+Make = Callable[..., Cleaned]
+
+
+@pytest.mark.parametrize(
+    ("reason", "name"),
+    [
+        ("copy of a/b.jpg", "copy of another"),
+        ("its group has 2 photographs, the largest of its class 9", "in a smaller group than the largest of its class"),
+        ("it cannot be read: it is no image that Pillow knows", "it cannot be read"),
+        ("fewer than 2 verified pairs with the others of its group", "too few verified pairs within its group"),
+        ("no local features in it", "no local features in it"),
+        ("the only photograph of its class", "the only photograph of its class"),
+    ],
+)
+def test_reasons_of_one_kind_are_counted_together(reason: str, name: str) -> None:
+    assert figures.kind(reason) == name
+
+
+def test_reasons_are_listed_the_most_first(made: Make) -> None:
+    found = made({"a": (7, 1, []), "b": (3, 0, [])}, reasons=["copy of x", "copy of y", "else"], photographs=False)
+    listed, others = figures.reasons(found)
+    assert [(bar.name, bar.value) for bar in listed] == [("copy of another", "6"), ("else", "3")]
+    assert [bar.share for bar in listed] == [1.0, 0.5]
+    assert others == 0
+
+
+def test_reasons_beyond_those_that_are_listed_are_counted(made: Make) -> None:
+    found = made({"a": (30, 0, [])}, reasons=[f"r{i:02}" for i in range(30)], photographs=False)
+    listed, others = figures.reasons(found)
+    assert [bar.name for bar in listed] == [f"r{i:02}" for i in range(figures.MOST_KINDS)]
+    assert others == 30 - figures.MOST_KINDS
+
+
+def test_classes_that_lose_the_largest_share_come_first_then_by_name(made: Make) -> None:
+    classes = {"c": (10, 5, []), "a": (4, 2, []), "b": (100, 90, []), "d": (2, 0, [])}
+    found = made(classes, photographs=False)
+    assert [found.classes[i].label for i in figures.order(found.classes)] == ["d", "a", "c", "b"]
+
+
+def test_a_threshold_that_too_few_pairs_show_is_called_an_estimate(made: Make) -> None:
+    def remark(threshold: Threshold | None) -> str:
+        found = made({"a": (2, 2, [(0, 1)])}, threshold=threshold, photographs=False)
+        return {name: why for name, _, why in figures.head(found)}["threshold"]
+
+    assert remark(Threshold(np.zeros(1000), [])) == "read off pairs across"
+    assert remark(Threshold(np.zeros(999), [])) == "estimated: few pairs across"
+    assert remark(None) == "not read off pairs across"
+
+
+def test_thresholds_are_said_from_where_to_where(made: Make) -> None:
+    found = made({"a": (2, 2, [(0, 1)]), "b": (1, 0, [])}, photographs=False)
+    assert figures.threshold_words(found.classes) == "20.0"
+    object.__setattr__(found.classes[1], "threshold", 99.0)
+    assert figures.threshold_words(found.classes) == "20.0"  # a single photograph has no pairs
+    object.__setattr__(found.classes[0], "threshold", 18.25)
+    found.classes.append(made({"c": (2, 2, [])}, photographs=False).classes[0])
+    assert figures.threshold_words(found.classes) == "18.2 … 20.0"
