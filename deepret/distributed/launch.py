@@ -125,11 +125,25 @@ def die_with_starter() -> None:
         UserError: it is gone already.
     """
     starter = os.environ.get(STARTER)
-    if starter is None or sys.platform != "linux":
-        return
+    if starter is not None and sys.platform == "linux":
+        die_with(int(starter))
+
+
+def die_with(starter: int) -> None:
+    """Has this process asked to end when the one that started it is killed; on Linux alone.
+
+    Raises:
+        UserError: it is gone already.
+    """
     ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGTERM)
-    if os.getppid() != int(starter):
+    if os.getppid() != starter:
         raise UserError("the process that started this one is gone.")
+
+
+def home_first() -> str:
+    """What ``PYTHONPATH`` is for processes that are to have this deepret, before what it is here."""
+    home = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
 
 
 def launch(program: str, words: list[str], count: int) -> int:
@@ -144,10 +158,9 @@ def launch(program: str, words: list[str], count: int) -> int:
         count: how many processes.
     """
     store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # outlives each of them
-    home = str(Path(__file__).resolve().parents[2])
     shared = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")])),
+        "PYTHONPATH": home_first(),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // count))),
         "TORCHELASTIC_RUN_ID": uuid.uuid4().hex,
         "TORCHELASTIC_USE_AGENT_STORE": "True",
@@ -164,7 +177,7 @@ def launch(program: str, words: list[str], count: int) -> int:
     resume = resume if resume.partition("=")[2] not in ("", "null", "last") else "resume=auto"
     again = f"{KEPT} {resume}" if program == "train" else "Start it again."
     started: list[subprocess.Popen[bytes]] = []
-    with _passing_on(started) as heard:
+    with passing_on(started) as heard:
 
         def tell(number: int, code: int) -> None:
             if code < 0 and -code not in heard and store.add("told", 1) == 1:  # none of the others has said it
@@ -174,7 +187,7 @@ def launch(program: str, words: list[str], count: int) -> int:
         own = [{**shared, "RANK": str(number), "LOCAL_RANK": str(number)} for number in range(count)]
         started += [subprocess.Popen(command, env=variables, start_new_session=True) for variables in own]
         for number in list(heard):  # while they were started
-            _send(started, number)
+            send(started, number)
         code = _first_failure(started, tell)
     if -code in heard:  # it could not be heard yet, or no longer
         print(f"stopped. {signal.Signals(-code).name} asked for it.", file=sys.stderr)
@@ -183,7 +196,7 @@ def launch(program: str, words: list[str], count: int) -> int:
 
 
 @contextmanager
-def _passing_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
+def passing_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]:
     """Passes signals that ask this process to stop on to others; gives those that have come so far.
 
     Each of the others runs in a session of its own, so that a terminal does not tell them too. What this process is
@@ -195,7 +208,7 @@ def _passing_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]
         if number == HANG_UP:
             hung_up()
         heard.append(number)
-        _send(processes, number)
+        send(processes, number)
 
     names = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
@@ -207,7 +220,8 @@ def _passing_on(processes: list[subprocess.Popen[bytes]]) -> Iterator[list[int]]
             signal.signal(number, handler)
 
 
-def _send(processes: list[subprocess.Popen[bytes]], number: int) -> None:
+def send(processes: list[subprocess.Popen[bytes]], number: int) -> None:
+    """Sends a signal to processes."""
     for process in processes:
         process.send_signal(number)
 
@@ -234,6 +248,6 @@ def _first_failure(processes: list[subprocess.Popen[bytes]], tell: Callable[[int
         if over:
             return failed[1] if failed else 0
         if time.monotonic() > until:
-            _send(processes, number)
+            send(processes, number)
             number, until = signal.SIGKILL, time.monotonic() + LAST
         time.sleep(0.05)

@@ -25,6 +25,12 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     return "\n".join([line(header), line(["-" * w for w in widths]), *map(line, texts)])
 
 
+def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """The same as a table of Markdown."""
+    lines = [[*header], ["---"] * len(header), *([cell(value) for value in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in line)} |" for line in lines)
+
+
 def cell(value: object) -> str:
     """One value: a float to two digits, an integer with commas, nothing or no number as a dash."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):

@@ -31,3 +31,14 @@ def test_each_names_dots_have_its_colour(name: int) -> None:
     picture = dots({"one": {"first": [10.0, 20.0], "second": [30.0, 40.0]}}, "mAP %")
     colours = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b) in picture.getcolors(1 << 20) or []}
     assert COLOURS[name] in colours
+
+
+def test_names_that_are_long_or_without_figures_have_room() -> None:
+    plain = dots({"one": {"first": [10.0], "second": [30.0]}}, "mAP %")
+    names = {"first": [10.0], "second, which has a name of many letters": [], "third": [30.0]}
+    long = dots({"one": names}, "mAP %", width=500)
+    assert long.height > plain.height
+    assert long.width > plain.width + 80
+    colours = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b) in long.getcolors(1 << 20) or []}
+    assert COLOURS[1] not in colours
+    assert COLOURS[2] in colours

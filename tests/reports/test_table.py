@@ -7,7 +7,7 @@ import torch
 
 from deepret.benchmarks.result import Result
 from deepret.data.photo import Photo
-from deepret.reports.table import cell, results_report, results_table, table
+from deepret.reports.table import cell, markdown, results_report, results_table, table
 
 
 def result(benchmark: str = "split", counts: dict[str, int] | None = None, **metrics: float) -> Result:
@@ -66,4 +66,13 @@ def test_results_stand_in_per_cent_with_what_is_missing_below() -> None:
         "trained    oxford5k (partial: 12 of 5,063)    1,200  34,567  87.65           -",
         "split: left out 3.",
         "oxford5k (partial: 12 of 5,063): missing junk 1,000.",
+    ]
+
+
+def test_markdown_has_the_same_cells() -> None:
+    assert markdown(["name", "share"], [["a|b", 0.5], ["c", None]]).splitlines() == [
+        "| name | share |",
+        "| --- | --- |",
+        "| a\\|b | 0.50 |",
+        "| c | - |",
     ]
