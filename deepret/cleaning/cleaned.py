@@ -128,6 +128,21 @@ def why_not(
     return f"its group has {len(part)} photographs, the largest of its class {len(parts[0])}"
 
 
+KINDS = {
+    "copy of ": "copy of another",
+    "its group has ": "in a smaller group than the largest of its class",
+    "it cannot be read": "it cannot be read",
+    "fewer than ": "too few verified pairs within its group",
+    "the only one of its class that is left": "the only one of its class that is left in its split",
+}
+"""How reasons begin → what they are called together."""
+
+
+def kind(reason: str) -> str:
+    """Why a photograph is not kept, without names and numbers."""
+    return next((name for start, name in KINDS.items() if reason.startswith(start)), reason)
+
+
 def without_singles(found: Sequence[CleanedClass], catalogue: Catalogue) -> list[CleanedClass]:
     """Drops photographs that are alone in their split under their new label: nothing there compares with them."""
     cleaned = []

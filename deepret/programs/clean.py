@@ -14,6 +14,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from deepret.cleaning.cleaned import kind
 from deepret.cleaning.output import (
     PHOTOGRAPHS,
     box_of,
@@ -206,8 +207,8 @@ def check_all_there(cleaning: Cleaning) -> None:
     missing = len(cleaning.matcher.missing(cleaning.matcher.blocks))
     if missing:
         raise UserError(
-            f"merge=true: {missing:,} of {len(cleaning.matcher.blocks):,} blocks of pairs are not compared yet: run the "
-            f"shards that are not done, with the same settings and cache, or leave merge=true out, which does the rest."
+            f"merge=true: {missing:,} of {len(cleaning.matcher.blocks):,} blocks of pairs are not compared yet: run "
+            f"the shards that are not done, with the same settings and cache, or leave merge=true out, and it does the rest."
         )
 
 
@@ -275,21 +276,3 @@ def _written(
     print(table(["dropped because", "photographs"], list(reasons.most_common())) if reasons else "nothing is dropped")
     print(f"kept: {kept:,} photographs; report: {out / 'report.html'}", flush=True)
     return values
-
-
-def kind(why: str) -> str:
-    """A reason without the names and numbers in it."""
-    for start, short in KINDS.items():
-        if why.startswith(start):
-            return short
-    return why
-
-
-KINDS = {
-    "copy of": "copy of another",
-    "its group has": "in a smaller group",
-    "it cannot be read": "it cannot be read",
-    "fewer than": "too few verified pairs",
-    "the only one": "the only one that is left in its split",
-}
-"""How reasons begin → what they are called in figures."""

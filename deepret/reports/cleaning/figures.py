@@ -6,18 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from deepret.cleaning.cleaned import CleanedClass
+from deepret.cleaning.cleaned import CleanedClass, kind
 from deepret.cleaning.stages import Cleaned
 from deepret.reports.cleaning.numbers import duration, percent, whole
 
-KINDS = {
-    "copy of ": "copy of another",
-    "its group has ": "in a smaller group than the largest of its class",
-    "it cannot be read": "it cannot be read",
-    "fewer than ": "too few verified pairs within its group",
-    "the only one of its class that is left": "the only one of its class that is left in its split",
-}
-"""How reasons begin → what they are called together."""
 MOST_KINDS, MOST_SAME = 20, 100
 """Reasons, and pairs of classes, that a page lists at most."""
 
@@ -36,11 +28,6 @@ class Same(NamedTuple):
     one: int
     two: int
     links: int
-
-
-def kind(reason: str) -> str:
-    """Why a photograph is dropped, without names and numbers."""
-    return next((name for start, name in KINDS.items() if reason.startswith(start)), reason)
 
 
 def head(found: Cleaned) -> list[tuple[str, str, str]]:

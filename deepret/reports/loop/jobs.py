@@ -114,7 +114,7 @@ def scene_jobs(scenes: Scenes, output: Path, cache: Path, more: Words) -> list[J
         return Job(scenes.name, kind, words, training_places(output, cache, root), root)
 
     return [
-        cleaning_job(scenes.name, (*data, "splits=[train]", *more.cleaning), output, cache),
+        cleaning_job(scenes.name, (*data, "splits=[train,val]", *more.cleaning), output, cache),
         training("noisy", data, None),
         *(training(kind, ("data=catalogue", *words), cleaned) for kind, words in given.items()),
     ]

@@ -77,14 +77,14 @@ def first_boxes(pairs: Mapping[str, Sequence[Any]], weighted: bool = True) -> di
 
     Args:
         pairs: columns ``first``, ``second``, ``box_first``, ``box_second``, ``inliers`` of pairs that are kept.
-        weighted: whether a pair counts by √inliers.
+        weighted: whether a pair counts by its inliers.
     """
     paths = [*pairs["first"], *pairs["second"]]
     if not paths:
         return {}
     names, groups = np.unique(np.array(paths), return_inverse=True)
     points = np.array([*pairs["box_first"], *pairs["box_second"]], np.float64)
-    weights = np.sqrt(np.tile(np.array(pairs["inliers"], np.float64), 2)) if weighted else np.ones(len(points))
+    weights = np.tile(np.array(pairs["inliers"], np.float64), 2) if weighted else np.ones(len(points))
     found = geometric_medians(points, groups, means(points, groups, len(names), weights), weights)
     return {str(name): (b[0], b[1], b[2], b[3]) for name, b in zip(names, found.tolist(), strict=True)}
 

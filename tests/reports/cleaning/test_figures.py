@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from deepret.cleaning.cleaned import kind
 from deepret.cleaning.pairs.threshold import Threshold
 from deepret.cleaning.stages import Cleaned
 from deepret.reports.cleaning import figures
@@ -24,7 +25,7 @@ Make = Callable[..., Cleaned]
     ],
 )
 def test_reasons_of_one_kind_are_counted_together(reason: str, name: str) -> None:
-    assert figures.kind(reason) == name
+    assert kind(reason) == name
 
 
 def test_reasons_are_listed_the_most_first(made: Make) -> None:

@@ -38,7 +38,7 @@ def test_no_set_is_refused() -> None:
 def test_the_runs_on_scenes_are_the_commands_that_a_user_would_give() -> None:
     cleaning, noisy, response, boxes = scene_jobs(Scenes(0.4, 1), OUT, CACHE, Words())
     assert cleaning.shown == (
-        "python -m deepret clean data=scenes data.noise=0.4 data.seed=1 'splits=[train]' out=out/cleaned-0.4-1 "
+        "python -m deepret clean data=scenes data.noise=0.4 data.seed=1 'splits=[train,val]' out=out/cleaned-0.4-1 "
         "cache=cache overwrite=true"
     )
     assert noisy.words[:4] == ("data=scenes", "data.noise=0.4", "data.seed=1", "seed=1")
