@@ -16,7 +16,7 @@ from deepret.data.check import stamp
 from deepret.data.photo import reason
 from deepret.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; of another they are made again."""
 REMEMBERED = 512
 """Photographs whose features stay in memory: some 200 kB each."""
