@@ -43,19 +43,6 @@ def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plan, "BLOCK", 3)
 
 
-@pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two things, 0 and 1, five photographs of each from a little further left: 0-0.png …; and 2-0.png, 3-0.png."""
-    root = tmp_path_factory.mktemp("made")
-    for thing in range(2):
-        whole = picture(40 + thing, 260, 200)
-        for i in range(5):
-            whole.crop((12 * i, 8 * i, 12 * i + 200, 8 * i + 160)).save(root / f"{thing}-{i}.png")
-    for thing in (2, 3):
-        picture(60 + thing, 200, 160).save(root / f"{thing}-0.png")
-    return root
-
-
 NAMES = [f"{thing}-{i}.png" for thing in range(2) for i in range(5)] + ["2-0.png", "3-0.png"]
 CLASSES = [[0, 1, 2, 3, 4, 10], [5, 6, 7, 8, 9]]
 ALONG = [(0, 5), (1, 6), (2, 7), (3, 8), (4, 9)]
@@ -88,8 +75,8 @@ def told(some: Matcher) -> object:
     return [getattr(found, name)[order].tolist() for name in COLUMNS], found.count
 
 
-def test_every_pair_as_compared_one_by_one(made: Path, tmp_path: Path) -> None:
-    some = matcher(made, tmp_path)
+def test_every_pair_as_compared_one_by_one(crops: Path, tmp_path: Path) -> None:
+    some = matcher(crops, tmp_path)
     some.run(some.blocks)
     assert len({block.group for block in some.blocks}) == 3
     assert len(some.blocks) > 6
@@ -106,8 +93,8 @@ def test_every_pair_as_compared_one_by_one(made: Path, tmp_path: Path) -> None:
     assert not any(10 in pair for pair in linked)
 
 
-def test_the_maps_are_those_of_the_photographs(made: Path, tmp_path: Path) -> None:
-    some = matcher(made, tmp_path)
+def test_the_maps_are_those_of_the_photographs(crops: Path, tmp_path: Path) -> None:
+    some = matcher(crops, tmp_path)
     some.run(some.blocks)
     found = joined(some.result(block) for block in some.blocks if block.group == 1)
     for (one, two), transform in zip(found.rows.tolist(), found.transforms, strict=True):
@@ -116,22 +103,22 @@ def test_the_maps_are_those_of_the_photographs(made: Path, tmp_path: Path) -> No
         np.testing.assert_allclose(transform[:2, 2], shift[:2, 2], atol=3)
 
 
-def test_goes_on_where_it_ended(made: Path, tmp_path: Path) -> None:
-    first = matcher(made, tmp_path)
+def test_goes_on_where_it_ended(crops: Path, tmp_path: Path) -> None:
+    first = matcher(crops, tmp_path)
     first.run(first.blocks[:3])
-    again = matcher(made, tmp_path)
+    again = matcher(crops, tmp_path)
     assert again.missing(again.blocks) == again.blocks[3:]
     again.run(again.blocks)
     assert calls(first) + calls(again) == 30
     assert again.missing(again.blocks) == []
-    last = matcher(made, tmp_path)
+    last = matcher(crops, tmp_path)
     last.run(last.blocks)
     assert calls(last) == 0
     assert told(last) == told(again)
 
 
-def test_a_damaged_block_is_made_again(made: Path, tmp_path: Path) -> None:
-    some = matcher(made, tmp_path)
+def test_a_damaged_block_is_made_again(crops: Path, tmp_path: Path) -> None:
+    some = matcher(crops, tmp_path)
     some.run(some.blocks)
     before = told(some)
     file = some.file(some.blocks[1])
@@ -146,28 +133,28 @@ def test_a_damaged_block_is_made_again(made: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shortlist", [Everything(), Vocabulary(bound=4, neighbours=2, words=50)], ids=["all", "words"])
 def test_threads_and_shares_give_the_same(
-    made: Path, tmp_path: Path, shortlist: object, monkeypatch: pytest.MonkeyPatch
+    crops: Path, tmp_path: Path, shortlist: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "faiss", None)
-    alone = matcher(made, tmp_path / "alone", shortlist=shortlist)
+    alone = matcher(crops, tmp_path / "alone", shortlist=shortlist)
     alone.run(alone.blocks)
-    threads = matcher(made, tmp_path / "threads", 3, shortlist=shortlist)
+    threads = matcher(crops, tmp_path / "threads", 3, shortlist=shortlist)
     threads.run(threads.blocks)
     assert told(threads) == told(alone)
     seen = []
     for shard in range(3):
-        part = matcher(made, tmp_path / "shares", shortlist=shortlist)
+        part = matcher(crops, tmp_path / "shares", shortlist=shortlist)
         own = part.share(shard, 3)
         seen += own
         part.run(own)
     assert seen == alone.blocks
-    merged = matcher(made, tmp_path / "shares", shortlist=shortlist)
+    merged = matcher(crops, tmp_path / "shares", shortlist=shortlist)
     assert merged.missing(merged.blocks) == []
     assert told(merged) == told(alone)
 
 
-def test_more_shares_than_blocks(made: Path, tmp_path: Path) -> None:
-    some = matcher(made, tmp_path)
+def test_more_shares_than_blocks(crops: Path, tmp_path: Path) -> None:
+    some = matcher(crops, tmp_path)
     shares = [some.share(shard, 50) for shard in range(50)]
     assert [block for share in shares for block in share] == some.blocks
     assert [] in shares
@@ -178,29 +165,29 @@ def missing_groups(some: Matcher) -> set[int]:
     return {block.group for block in some.missing(some.blocks)}
 
 
-def test_photographs_of_another_class_leave_a_class_as_it_is(made: Path, tmp_path: Path) -> None:
-    first = matcher(made, tmp_path)
+def test_photographs_of_another_class_leave_a_class_as_it_is(crops: Path, tmp_path: Path) -> None:
+    first = matcher(crops, tmp_path)
     first.run(first.blocks)
-    more = matcher(made, tmp_path, classes=[[*CLASSES[0], 11], CLASSES[1]])
+    more = matcher(crops, tmp_path, classes=[[*CLASSES[0], 11], CLASSES[1]])
     assert missing_groups(more) == {0}
     # A catalogue in which all rows are others.
     names = ["3-0.png", *NAMES[:-1]]
-    later = matcher(made, tmp_path, classes=[[row + 1 for row in CLASSES[1]]], across=[], names=names)
+    later = matcher(crops, tmp_path, classes=[[row + 1 for row in CLASSES[1]]], across=[], names=names)
     assert missing_groups(later) == set()
     rows = joined(later.result(block) for block in later.blocks).rows
     assert (rows - 1).tolist() == joined(first.result(b) for b in first.blocks if b.group == 1).rows.tolist()
     assert len(rows) > 5
 
 
-def test_other_pairs_across_leave_classes_as_they_are(made: Path, tmp_path: Path) -> None:
-    first = matcher(made, tmp_path)
+def test_other_pairs_across_leave_classes_as_they_are(crops: Path, tmp_path: Path) -> None:
+    first = matcher(crops, tmp_path)
     first.run(first.blocks)
-    assert missing_groups(matcher(made, tmp_path, across=[(0, 6), *ALONG[1:]])) == {ACROSS}
+    assert missing_groups(matcher(crops, tmp_path, across=[(0, 6), *ALONG[1:]])) == {ACROSS}
 
 
-def test_other_settings_and_photographs_are_compared_again(made: Path, tmp_path: Path) -> None:
+def test_other_settings_and_photographs_are_compared_again(crops: Path, tmp_path: Path) -> None:
     root = tmp_path / "photos"
-    shutil.copytree(made, root)
+    shutil.copytree(crops, root)
     first = matcher(root, tmp_path / "cache")
     first.run(first.blocks)
     assert missing_groups(matcher(root, tmp_path / "cache")) == set()
@@ -211,17 +198,17 @@ def test_other_settings_and_photographs_are_compared_again(made: Path, tmp_path:
     assert missing_groups(matcher(root, tmp_path / "cache")) == {0}
 
 
-def test_a_shortlist_counts_where_a_class_is_large(made: Path, tmp_path: Path) -> None:
-    first = matcher(made, tmp_path, shortlist=Vocabulary(bound=5, neighbours=2, words=50))
+def test_a_shortlist_counts_where_a_class_is_large(crops: Path, tmp_path: Path) -> None:
+    first = matcher(crops, tmp_path, shortlist=Vocabulary(bound=5, neighbours=2, words=50))
     first.run(first.blocks)
     assert sum(first.result(b).count for b in first.blocks if b.group == 1) == 10
     some = sum(first.result(b).count for b in first.blocks if b.group == 0)
     assert 6 <= some <= 12
-    fewer = matcher(made, tmp_path, shortlist=Vocabulary(bound=5, neighbours=1, words=50))
+    fewer = matcher(crops, tmp_path, shortlist=Vocabulary(bound=5, neighbours=1, words=50))
     assert missing_groups(fewer) == {0}
 
 
-def test_a_shortlist_is_made_once(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shortlist_is_made_once(crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
     true = Vocabulary.partners
 
@@ -231,7 +218,7 @@ def test_a_shortlist_is_made_once(made: Path, tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(Vocabulary, "partners", partners)
     for _ in range(2):
-        some = matcher(made, tmp_path, shortlist=Vocabulary(bound=5, neighbours=2, words=50))
+        some = matcher(crops, tmp_path, shortlist=Vocabulary(bound=5, neighbours=2, words=50))
         some.run(some.blocks)
     ((paths, sample),) = asked
     assert paths == [NAMES[row] for row in CLASSES[0]]
@@ -239,9 +226,9 @@ def test_a_shortlist_is_made_once(made: Path, tmp_path: Path, monkeypatch: pytes
     assert sorted(sample) == sorted(NAMES[:11])
 
 
-def test_photographs_that_cannot_be_read_have_nothing_in_common(made: Path, tmp_path: Path) -> None:
+def test_photographs_that_cannot_be_read_have_nothing_in_common(crops: Path, tmp_path: Path) -> None:
     root = tmp_path / "photos"
-    shutil.copytree(made, root)
+    shutil.copytree(crops, root)
     (root / NAMES[2]).write_bytes(b"no photograph")
     (root / NAMES[3]).unlink()
     some = matcher(root, tmp_path / "cache", 3)
@@ -251,18 +238,18 @@ def test_photographs_that_cannot_be_read_have_nothing_in_common(made: Path, tmp_
     assert not {2, 3} & set(found.rows.ravel().tolist())
 
 
-def test_classes_of_one_and_none(made: Path, tmp_path: Path) -> None:
-    some = matcher(made, tmp_path, classes=[[3], [0, 1]], across=[])
+def test_classes_of_one_and_none(crops: Path, tmp_path: Path) -> None:
+    some = matcher(crops, tmp_path, classes=[[3], [0, 1]], across=[])
     some.run(some.blocks)
     assert [len(some.result(block)) for block in some.blocks] == [0, 1]
-    nothing = matcher(made, tmp_path, classes=[], across=[])
+    nothing = matcher(crops, tmp_path, classes=[], across=[])
     nothing.run(nothing.share(0, 1))
     assert nothing.blocks == []
 
 
-def test_a_cache_that_cannot_be_written(made: Path, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written(crops: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    some = matcher(made, tmp_path / "file", 2)
+    some = matcher(crops, tmp_path / "file", 2)
     with pytest.raises(UserError, match="could not be written"):
         some.run(some.blocks)
 
@@ -282,8 +269,8 @@ def test_partners_come_back_from_disk(tmp_path: Path, lengths: list[int]) -> Non
     assert read_partners(tmp_path / "missing.npz") is None
 
 
-def test_formats_are_told_apart(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = matcher(made, tmp_path)
+def test_formats_are_told_apart(crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = matcher(crops, tmp_path)
     monkeypatch.setattr(matched, "FORMAT", 99)
-    other = matcher(made, tmp_path)
+    other = matcher(crops, tmp_path)
     assert not {first.file(block) for block in first.blocks} & {other.file(block) for block in other.blocks}
