@@ -141,6 +141,8 @@ def test_two_things(crops: Path, tmp_path: Path, shortlist: Any) -> None:
     assert labels(found) == {name: name[0] for name in things(0, 1)}
     assert found.threshold is not None
     assert found.across.count == 25
+    assert found.threshold.at(found.rate) < FLOOR
+    assert {one.threshold for one in found.classes} == {FLOOR}
     assert np.isfinite(found.boxes.last).all()
 
 
