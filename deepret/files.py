@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import get_ident
 
 from deepret.errors import UserError
 
@@ -31,7 +32,7 @@ def replacing(path: Path, remedy: str = ROOM) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or the folder cannot be written; what stood there still stands.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part

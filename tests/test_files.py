@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,15 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert path.read_bytes() == b"two"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_threads_may_write_one_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda i: write_whole(path, bytes([i]) * 50_000), range(60)))
+    found = path.read_bytes()
+    assert found == found[:1] * 50_000
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

@@ -92,12 +92,18 @@ def clean_class(
     chosen = large if settings.communities else large[:1]
     labels: dict[int, str] = {}
     for number, part in enumerate(chosen, 1):
-        inner = core([place[row] for row in part], edges, settings.links)
-        name = f"{label}.{number}" if len(chosen) > 1 else label
-        labels |= {rows[i]: name for i in inner} if len(inner) >= settings.least else {}
+        inner = [rows[i] for i in core([place[row] for row in part], edges, settings.links)]
+        if len(inner) >= settings.least:
+            labels |= dict.fromkeys(inner, f"{label}.{number}" if len(chosen) > 1 else label)
+        else:
+            reasons |= dict.fromkeys(
+                inner,
+                f"{len(inner)} photographs of its group have {settings.links} verified pairs each, fewer than "
+                f"graph.least={settings.least}",
+            )
     for part in parts:
         for row in part:
-            if row not in labels:
+            if row not in labels and row not in reasons:
                 reasons[row] = why_not(row, part, parts, chosen, len(alone), len(verified), settings, unusable)
     return CleanedClass(label, list(rows), labels, reasons, verified, pairs.count, threshold)
 

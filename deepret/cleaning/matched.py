@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -185,7 +186,7 @@ def _settings(part: Any) -> str:
 def read_partners(path: Path) -> Partners | None:
     """A shortlist from disk; None where there is none that is whole."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             return np.split(file["rows"], file["ends"])[:-1] if len(file["ends"]) else []
     except Exception:  # zipfile and NumPy raise nearly anything on a damaged file
         return None
@@ -197,8 +198,6 @@ def write_partners(path: Path, found: Partners) -> None:
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    import io
-
     memory = io.BytesIO()
     np.savez(memory, rows=np.concatenate(found), ends=np.cumsum([len(part) for part in found]))
     write_whole(path, memory.getbuffer())

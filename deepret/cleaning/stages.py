@@ -203,8 +203,8 @@ class Cleaning:
             return None
         if not across.count:
             report(
-                f"there is one class only, so there are no pairs of different things to read a threshold off: "
-                f"{UNCALIBRATED:g} is taken; links.threshold=SCORE sets another."
+                f"there is one class only, or links.across=0, so there are no pairs of different things to read a "
+                f"threshold off: {UNCALIBRATED:g} is taken; links.threshold=SCORE sets another."
             )
             return None
         class_of = np.full(len(self.catalogue), -1)

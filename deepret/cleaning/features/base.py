@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import Field
 
-from deepret.data.photo import decode
+from deepret.data.photo import decode, header_size
 
 Array = npt.NDArray[Any]
 UPWARDS = 2.0
@@ -62,11 +62,11 @@ class Extractor(ABC):
         Raises:
             Exception: the reader's own, where it cannot be read.
         """
+        width, height = header_size(path)
         image = decode(path, max_side=self.size).convert("L")
-        width, height = image.size
         scale = min(self.size / max(width, height), UPWARDS)
-        if scale != 1:
-            small = max(1, round(width * scale)), max(1, round(height * scale))
+        small = max(1, round(width * scale)), max(1, round(height * scale))
+        if image.size != small:
             image = image.resize(small, Image.Resampling.LANCZOS)
         points, descriptors = self.extract(np.asarray(image, np.uint8))
         return Features(points.astype(np.float32), descriptors.astype(np.uint8), scale)

@@ -16,7 +16,7 @@ from deepret.data.check import stamp
 from deepret.data.photo import reason
 from deepret.files import write_whole
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; of another they are made again."""
 REMEMBERED = 512
 """Photographs whose features stay in memory: some 200 kB each."""
@@ -34,7 +34,8 @@ class FeatureStore:
     def __init__(self, root: Path, extractor: Extractor, cache: Path) -> None:
         self.root = root.absolute()
         self.extractor = extractor
-        rules = f"{FORMAT} {cv2.__version__} {type(extractor).__qualname__} {sorted(vars(extractor).items())}"
+        settings = sorted((key, value) for key, value in vars(extractor).items() if not key.startswith("_"))
+        rules = f"{FORMAT} {cv2.__version__} {type(extractor).__qualname__} {settings}"
         self.folder = cache / "features" / sha256(rules.encode()).hexdigest()[:16]
         self.remembered = lru_cache(maxsize=REMEMBERED)(self._found)
 
@@ -78,7 +79,7 @@ class FeatureStore:
 def read(path: Path) -> Features | None:
     """The features in a file; None where there is none that is whole."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             points, descriptors, scale = file["points"], file["descriptors"], float(file["scale"])
     except Exception:  # zipfile and NumPy raise nearly anything on a damaged file
         return None

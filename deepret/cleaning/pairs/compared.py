@@ -117,7 +117,7 @@ def save(path: Path, found: Compared) -> None:
 def load(path: Path) -> Compared | None:
     """The pairs in a file; None where there is none that is whole."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             columns = {name: file[name] for name in COLUMNS}
             return Compared(**columns, count=int(file["count"]), seconds=float(file["seconds"]))
     except Exception:  # zipfile and NumPy raise nearly anything on a damaged file
