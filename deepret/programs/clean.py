@@ -207,8 +207,8 @@ def check_all_there(cleaning: Cleaning) -> None:
     missing = len(cleaning.matcher.missing(cleaning.matcher.blocks))
     if missing:
         raise UserError(
-            f"merge=true: {missing:,} of {len(cleaning.matcher.blocks):,} blocks of pairs are not compared yet: run "
-            f"the shards that are not done, with the same settings and cache, or leave merge=true out, and it does the rest."
+            f"merge=true: {missing:,} of {len(cleaning.matcher.blocks):,} blocks of pairs are not compared yet: run the"
+            f" shards that are not done, with the same settings and cache, or leave merge=true out: it does the rest."
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import combinations
 
 import networkx as nx
@@ -25,19 +26,31 @@ def slow_at(scores: list[float], rate: float) -> float:
 
 @given(
     st.lists(st.sampled_from([0.0, 1.0, 2.0, 2.5, 3.0, 7.0, 20.0]), max_size=40),
-    st.sampled_from([0, 0.001, 0.01, 0.05, 0.125, 0.25, 0.5, 0.9, 1]),
+    st.sampled_from([0.001, 0.01, 0.05, 0.125, 0.25, 0.5, 0.9, 1]),
 )
 def test_at_is_the_smallest_that_few_exceed(scores: list[float], rate: float) -> None:
     found = threshold(scores).at(rate)
     assert sum(score > found for score in scores) <= rate * len(scores)
-    # Of the places in order: equal scores leave room for none of them to pass.
-    assert found == slow_at(scores, rate)
+    if rate * len(scores) >= 1:  # in order: equal scores leave room for none of them to pass
+        assert found == slow_at(scores, rate)
+    else:
+        assert found >= max(scores, default=0.0)
 
 
-def test_too_few_pairs_for_a_rate_give_the_largest_score() -> None:
+def test_a_rate_that_no_pair_shows_is_gone_on_to_as_scores_fall_off() -> None:
+    """Of scores that fall off exponentially the rate comes out, a tenth of what their number shows."""
+    scores = np.random.default_rng(0).exponential(3.0, 20000)
+    found = [threshold(list(part)).at(1e-4) for part in scores.reshape(20, 1000)]
+    assert np.mean(found) == pytest.approx(-3 * math.log(1e-4), rel=0.05)
+    assert all(score >= part.max() for score, part in zip(found, scores.reshape(20, 1000), strict=True))
+
+
+def test_the_smallest_sets_have_a_threshold() -> None:
     some = threshold([1, 2, 3, 9])
+    assert some.at(0.01) == pytest.approx(1 + (1 + 2 + 8) / 3 * math.log(3 / 0.04))
     assert some.at(0.1) == 9
     assert not some.shows(0.1)
+    assert threshold([5.0]).at(0.1) == 5
     assert some.shows(0.25)
     assert some.at(0.25) == 3
     assert threshold([]).at(0.5) == 0
