@@ -75,70 +75,53 @@ def clean_class(
     real = np.array([a in alone and b in alone for a, b in pairs.rows.tolist()], bool)
     verified = pairs.some(real & (pairs.scores > threshold))
     reasons = {row: f"copy of {names[copies[row]]}" for row in rows if row in copies}
-    place = {row: i for i, row in enumerate(rows)}
-    edges = np.array([[place[a], place[b]] for a, b in verified.rows.tolist()], np.int64).reshape(-1, 2)
-    parts = [[rows[i] for i in part] for part in components(len(rows), edges, verified.scores)]
-    parts = [[row for row in part if row in alone] for part in parts]
     if not len(verified) and settings.unverified == "stop" and len(alone) > 1:
         raise UserError(
             f"{label}: no two of its {len(rows):,} photographs are verified to show the same: take the class out, or "
             f"graph.unverified=drop or keep."
         )
     if not len(verified) and settings.unverified == "keep":
-        return CleanedClass(
-            label, list(rows), dict.fromkeys(sorted(alone), label), reasons, verified, pairs.count, threshold
-        )
-    large = [part for part in parts if len(part) >= settings.least and len(part) > 1]
+        unread = {row for row in alone if unusable.get(row, "").startswith(UNREAD)}
+        reasons |= {row: unusable[row] for row in sorted(unread)}
+        labels = dict.fromkeys(sorted(alone - unread), label)
+        return CleanedClass(label, list(rows), labels, reasons, verified, pairs.count, threshold)
+    place = {row: i for i, row in enumerate(rows)}
+    edges = np.array([[place[a], place[b]] for a, b in verified.rows.tolist()], np.int64).reshape(-1, 2)
+    dense = np.isin(np.arange(len(rows)), core(range(len(rows)), edges, settings.links))
+    inside = dense[edges].all(axis=1)
+    parts = components(len(rows), edges[inside], verified.scores[inside])
+    groups = [[rows[i] for i in part] for part in parts if len(part) > 1]
+    large = [group for group in groups if len(group) >= settings.least]
     chosen = large if settings.communities else large[:1]
-    labels: dict[int, str] = {}
-    for number, part in enumerate(chosen, 1):
-        inner = [rows[i] for i in core([place[row] for row in part], edges, settings.links)]
-        if len(inner) >= settings.least:
-            labels |= dict.fromkeys(inner, f"{label}.{number}" if len(chosen) > 1 else label)
+    several = len(chosen) > 1
+    labels = {row: f"{label}.{n}" if several else label for n, group in enumerate(chosen, 1) for row in group}
+    group_of = {row: group for group in groups for row in group}
+    linked = {rows[i] for i in np.unique(edges).tolist()}
+    for row in sorted(alone - labels.keys()):
+        if row in unusable:
+            reasons[row] = unusable[row]
+        elif len(alone) == 1:
+            reasons[row] = "the only photograph of its class"
+        elif not len(verified):
+            reasons[row] = "no pair of its class is verified"
+        elif row not in linked:
+            reasons[row] = "no verified pair with another of its class"
+        elif row not in group_of:
+            reasons[row] = f"fewer than {settings.links} verified pairs with others that have as many"
+        elif len(group_of[row]) < settings.least:
+            reasons[row] = f"its group has {len(group_of[row])} photographs, fewer than graph.least={settings.least}"
         else:
-            reasons |= dict.fromkeys(
-                inner,
-                f"{len(inner)} photographs of its group have {settings.links} verified pairs each, fewer than "
-                f"graph.least={settings.least}",
-            )
-    for part in parts:
-        for row in part:
-            if row not in labels and row not in reasons:
-                reasons[row] = why_not(row, part, parts, chosen, len(alone), len(verified), settings, unusable)
+            reasons[row] = f"its group has {len(group_of[row])} photographs, the largest of its class {len(groups[0])}"
     return CleanedClass(label, list(rows), labels, reasons, verified, pairs.count, threshold)
 
 
-def why_not(
-    row: int,
-    part: Sequence[int],
-    parts: Sequence[Sequence[int]],
-    chosen: Sequence[Sequence[int]],
-    alone: int,
-    links: int,
-    settings: GraphSettings,
-    unusable: Mapping[int, str],
-) -> str:
-    """Why a photograph is not kept, in words."""
-    if row in unusable:
-        return unusable[row]
-    if alone == 1:
-        return "the only photograph of its class"
-    if not links:
-        return "no pair of its class is verified"
-    if len(part) == 1:
-        return "no verified pair with another of its class"
-    if part in chosen:
-        return f"fewer than {settings.links} verified pairs with the others of its group"
-    if len(part) < settings.least:
-        return f"its group has {len(part)} photographs, fewer than graph.least={settings.least}"
-    return f"its group has {len(part)} photographs, the largest of its class {len(parts[0])}"
-
-
+UNREAD = "it cannot be read"
+"""How reasons begin of photographs that were there when the set was read, and could not be decoded later."""
 KINDS = {
     "copy of ": "copy of another",
     "its group has ": "in a smaller group than the largest of its class",
-    "it cannot be read": "it cannot be read",
-    "fewer than ": "too few verified pairs within its group",
+    UNREAD: "it cannot be read",
+    "fewer than ": "too few verified pairs",
     "the only one of its class that is left": "the only one of its class that is left in its split",
 }
 """How reasons begin → what they are called together."""

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from deepret.cleaning.boxes.propagation import Propagation, Settled
-from deepret.cleaning.cleaned import CleanedClass, clean_class, copies_of, without_singles
+from deepret.cleaning.cleaned import UNREAD, CleanedClass, clean_class, copies_of, without_singles
 from deepret.cleaning.features.base import Extractor
 from deepret.cleaning.features.store import FeatureStore
 from deepret.cleaning.graph.components import components
@@ -135,7 +135,7 @@ class Cleaning:
             found = list(bar)
         nothing = "no local features in it"
         return {
-            row: f"it cannot be read: {wrong}" if wrong else nothing
+            row: f"{UNREAD}: {wrong}" if wrong else nothing
             for row, (count, wrong) in zip(rows, found, strict=True)
             if wrong or not count
         }

@@ -92,7 +92,7 @@ def test_groups_of_fewer_than_least() -> None:
 def test_links_that_each_needs() -> None:
     found = clean(of(*TRIANGLE, (12, 13), (13, 14)), links=2)
     assert sorted(found.labels) == [10, 11, 12]
-    few = "fewer than 2 verified pairs with the others of its group"
+    few = "fewer than 2 verified pairs with others that have as many"
     assert found.reasons == {13: few, 14: few, 15: "no verified pair with another of its class"}
     assert sorted(map(tuple, found.kept.rows.tolist())) == sorted(TRIANGLE)
     chain = clean(of((10, 11), (11, 12), (12, 13)), links=2)
@@ -103,8 +103,14 @@ def test_links_that_each_needs() -> None:
 def test_what_is_left_of_a_group_is_fewer_than_least() -> None:
     found = clean(of(*TRIANGLE, (12, 13)), links=2, least=4)
     assert found.labels == {}
-    assert found.reasons[13] == "fewer than 2 verified pairs with the others of its group"
-    assert found.reasons[10] == "3 photographs of its group have 2 verified pairs each, fewer than graph.least=4"
+    assert found.reasons[13] == "fewer than 2 verified pairs with others that have as many"
+    assert found.reasons[10] == "its group has 3 photographs, fewer than graph.least=4"
+
+
+def test_a_long_chain_does_not_take_the_place_of_a_dense_group() -> None:
+    chain = [(13, 14), (14, 15), (15, 16), (16, 17)]
+    assert sorted(clean(of(*TRIANGLE, *chain), rows=8, links=2).labels) == [10, 11, 12]
+    assert sorted(clean(of(*TRIANGLE, *chain), rows=8).labels) == [13, 14, 15, 16, 17]
 
 
 def test_copies_are_named_and_their_links_do_not_count() -> None:
@@ -115,6 +121,12 @@ def test_copies_are_named_and_their_links_do_not_count() -> None:
     assert sorted(map(tuple, found.verified.rows.tolist())) == sorted(TRIANGLE)
     other = clean(of(*TRIANGLE), copies={55: 56})
     assert 55 not in other.reasons
+
+
+def test_what_cannot_be_read_is_not_kept_with_a_class_without_links() -> None:
+    found = clean(of(), unverified="keep", unusable={11: "it cannot be read: empty", 12: "no local features in it"})
+    assert sorted(found.labels) == [10, 12, 13, 14, 15]
+    assert found.reasons == {11: "it cannot be read: empty"}
 
 
 def test_unusable_ones_have_a_reason_of_their_own() -> None:

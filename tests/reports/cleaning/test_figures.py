@@ -19,7 +19,7 @@ Make = Callable[..., Cleaned]
         ("copy of a/b.jpg", "copy of another"),
         ("its group has 2 photographs, the largest of its class 9", "in a smaller group than the largest of its class"),
         ("it cannot be read: it is no image that Pillow knows", "it cannot be read"),
-        ("fewer than 2 verified pairs with the others of its group", "too few verified pairs within its group"),
+        ("fewer than 2 verified pairs with others that have as many", "too few verified pairs"),
         ("no local features in it", "no local features in it"),
         ("the only photograph of its class", "the only photograph of its class"),
     ],
