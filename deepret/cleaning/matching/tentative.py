@@ -29,14 +29,16 @@ def tentative(first: Features, second: Features, ratio: float) -> npt.NDArray[np
     """
     if not len(first) or len(second) < 2:
         return np.zeros((0, 2), np.int64)
-    cosines = unit(first) @ unit(second).T
-    best, nearest = cosines.topk(2, dim=1)
-    back = cosines.argmax(dim=0)
-    near, next_near = (2 - 2 * best).clamp(min=0).unbind(1)
-    mutual = back[nearest[:, 0]] == torch.arange(len(first))
-    rows = ((near < ratio**2 * next_near) & mutual).nonzero()[:, 0]
-    found: npt.NDArray[np.int64] = torch.stack([rows, nearest[rows, 0]], dim=1).numpy()
-    return found
+    cosines = (unit(first) @ unit(second).T).numpy()  # NumPy's argmax takes a third of torch's time
+    every = np.arange(len(first))
+    nearest = cosines.argmax(axis=1)
+    best = cosines[every, nearest]
+    cosines[every, nearest] = -2
+    next_best = cosines.max(axis=1)
+    cosines[every, nearest] = best
+    rows = np.flatnonzero(np.maximum(2 - 2 * best, 0) < ratio**2 * np.maximum(2 - 2 * next_best, 0))
+    rows = rows[cosines[:, nearest[rows]].argmax(axis=0) == rows]
+    return np.stack([rows, nearest[rows]], axis=1).astype(np.int64)
 
 
 def unit(features: Features) -> Tensor:

@@ -100,7 +100,8 @@ def draw_across(classes: Sequence[Sequence[int]], count: int, seed: int) -> list
         seed: of the draw.
     """
     draw = random.Random(seed)
-    two = _two_classes(len(classes), math.ceil(count / TOGETHER) + 1, draw)
+    small = sorted(map(len, classes))[:2]
+    two = _two_classes(len(classes), math.ceil(count / max(1, min(TOGETHER, math.prod(small)))) + 1, draw)
     each = max(TOGETHER, math.ceil(count / len(two))) if two else 0
     found: list[tuple[int, int]] = []
     for a, b in two:
