@@ -26,9 +26,18 @@ PROGRAMS = {
     "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
     "report": "tells and draws: report sweep | transfer | proposal_recall | scene_matches | contact_sheet | duplicates"
-    " | cleaning_loop",
+    " | linking | cleaning_loop",
 }
-REPORTS = ("sweep", "transfer", "proposal_recall", "scene_matches", "contact_sheet", "duplicates", "cleaning_loop")
+REPORTS = (
+    "sweep",
+    "transfer",
+    "proposal_recall",
+    "scene_matches",
+    "contact_sheet",
+    "duplicates",
+    "linking",
+    "cleaning_loop",
+)
 CONFIG_DIR = ("--config-dir", "-cd")
 HELP = {"-h", "--help"}
 HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", *HELP, "--hydra-help", "-i", "--info", "-p", "--package"}
