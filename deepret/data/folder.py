@@ -6,8 +6,10 @@ import contextlib
 import difflib
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from deepret.data import members
 from deepret.data.catalogue import Catalogue
@@ -34,6 +36,28 @@ class LeftOut(UserWarning):
 
 class Broken(LeftOut):
     """Says which files are left out as broken."""
+
+
+@contextlib.contextmanager
+def collected(kind: type[LeftOut] = LeftOut) -> Iterator[list[tuple[Row, str]]]:
+    """Collects the photographs that are left out, each with why, while that is said as always.
+
+    Args:
+        kind: of what is said, such as ``Broken``.
+    """
+    found: list[tuple[Row, str]] = []
+    shown = warnings.showwarning
+
+    def heard(message: Warning | str, *where: Any, **more: Any) -> None:
+        if isinstance(message, kind):
+            found.extend(message.rows)
+        shown(message, *where, **more)
+
+    warnings.showwarning = heard
+    try:
+        yield found
+    finally:
+        warnings.showwarning = shown
 
 
 def check_folder(root: Path, key: str) -> None:

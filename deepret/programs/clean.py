@@ -5,10 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-import warnings
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +23,7 @@ from deepret.cleaning.output import (
 )
 from deepret.cleaning.stages import Cleaned, Cleaning
 from deepret.data.catalogue import SPLITS, Catalogue
-from deepret.data.folder import LeftOut
+from deepret.data.folder import collected
 from deepret.data.listing import Row
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError, closest
@@ -63,8 +60,7 @@ def clean(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     shard = shard_of(config["shard"], config["merge"])
     data, out = build(config["data"], seed=config["seed"]), Path(config["out"]).expanduser()
     check_free(out, config["overwrite"])
-    left_out: list[tuple[Row, str]] = []
-    with collected(left_out):
+    with collected() as left_out:
         catalogue: Catalogue = data.load(single=True) if isinstance(data, Photographs) else data.load()
     check_apart(out, catalogue.root)
     cleaning = Cleaning(
@@ -126,23 +122,6 @@ def shard_of(text: str | None, merge: bool) -> tuple[int, int] | None:
     if not (first.isdecimal() and count.isdecimal() and int(first) < int(count)):
         raise UserError(f"shard={text}: write shard=i/n with i from 0 to n − 1, such as shard=0/4.")
     return int(first), int(count)
-
-
-@contextmanager
-def collected(found: list[tuple[Row, str]]) -> Iterator[None]:
-    """Collects the photographs that are left out, which is said as always."""
-    shown = warnings.showwarning
-
-    def heard(message: Warning | str, *where: Any, **more: Any) -> None:
-        if isinstance(message, LeftOut):
-            found.extend(message.rows)
-        shown(message, *where, **more)
-
-    warnings.showwarning = heard
-    try:
-        yield
-    finally:
-        warnings.showwarning = shown
 
 
 def check_apart(out: Path, root: Path) -> None:

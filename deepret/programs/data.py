@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import time
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ from omegaconf import DictConfig
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import first, report
 from deepret.data.duplicates.leaks import SCORED, Copies, Scored, copies, counted, refuse, told
-from deepret.data.folder import NAMED, Broken
+from deepret.data.folder import NAMED, Broken, collected
 from deepret.parts import build
 from deepret.programs.leaks import benchmark_prints, cache_of, catalogue_prints, check_allowed
 from deepret.programs.shared import last_line, prepare
@@ -42,8 +40,7 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     config = prepare(cfg, "data")
     check_allowed(config)
     allowed = config.get("allow") or []
-    broken: list[str] = []
-    with broken_files(broken):
+    with collected(Broken) as broken:
         catalogue: Catalogue = build(config["data"], seed=config["seed"]).load()
     benchmark = benchmark_prints(config)
     counts, sizes = by_split(catalogue), class_sizes(catalogue)
@@ -75,23 +72,6 @@ def check_data(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     last_line(values)
     refuse(pairs, allowed)
     return values
-
-
-@contextmanager
-def broken_files(found: list[str]) -> Iterator[None]:
-    """Collects the files that are left out as broken, which are said as always."""
-    shown = warnings.showwarning
-
-    def heard(message: Warning | str, *where: Any, **more: Any) -> None:
-        if isinstance(message, Broken):
-            found.extend(f"{row.path} ({why})" for row, why in message.rows)
-        shown(message, *where, **more)
-
-    warnings.showwarning = heard
-    try:
-        yield
-    finally:
-        warnings.showwarning = shown
 
 
 def of_benchmark(benchmark: Scored) -> str:
