@@ -24,11 +24,11 @@ from deepret.cleaning.features.base import Features
 from deepret.cleaning.features.rootsift import RootSIFT
 from deepret.cleaning.features.store import FeatureStore
 from deepret.cleaning.matched import Matcher
-from deepret.cleaning.matching.affine import Affine
 from deepret.cleaning.pairs.compared import compare
 from deepret.cleaning.pairs.plan import Plan
-from deepret.cleaning.pairs.vocabulary import Vocabulary
 from deepret.cleaning.parallel import cores, each
+from deepret.cleaning.shortlist.vocabulary import Vocabulary
+from deepret.cleaning.verification.affine import Affine
 from deepret.data.scenes.source import Scenes
 
 

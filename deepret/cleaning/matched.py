@@ -15,10 +15,10 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from deepret.cleaning.features.store import FeatureStore
-from deepret.cleaning.matching.verification import Verification
 from deepret.cleaning.pairs.compared import Compared, compare, load, save
 from deepret.cleaning.pairs.plan import ACROSS, Block, Plan
 from deepret.cleaning.parallel import each
+from deepret.cleaning.verification.base import Verification
 from deepret.data.check import stamp
 from deepret.errors import UserError
 from deepret.files import write_whole

@@ -18,12 +18,12 @@ from deepret.cleaning.features.base import Extractor
 from deepret.cleaning.features.store import FeatureStore
 from deepret.cleaning.graph.components import components
 from deepret.cleaning.matched import Matcher, Shortlist
-from deepret.cleaning.matching.verification import Verification
 from deepret.cleaning.pairs.compared import Compared, joined
 from deepret.cleaning.pairs.plan import ACROSS, Plan, draw_across, rate_of_pairs, wanted_across
 from deepret.cleaning.pairs.threshold import LOOSE, Threshold, calibrated
 from deepret.cleaning.parallel import each
 from deepret.cleaning.settings import GraphSettings, LinkSettings
+from deepret.cleaning.verification.base import Verification
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import report
 from deepret.data.duplicates.pairs import near_duplicates

@@ -16,10 +16,10 @@ from tqdm import tqdm
 
 from deepret.cleaning.features.rootsift import RootSIFT
 from deepret.cleaning.features.store import FeatureStore
-from deepret.cleaning.matching.affine import Affine
-from deepret.cleaning.matching.homography import Homography
 from deepret.cleaning.pairs.compared import Compared, compare, joined
 from deepret.cleaning.parallel import each
+from deepret.cleaning.verification.affine import Affine
+from deepret.cleaning.verification.homography import Homography
 from deepret.data.catalogue import Catalogue
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError

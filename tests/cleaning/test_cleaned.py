@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deepret.cleaning.cleaned import CleanedClass, clean_class, copies_of, without_singles
-from deepret.cleaning.matching.verification import Match
 from deepret.cleaning.pairs.compared import Compared, columns
 from deepret.cleaning.settings import GraphSettings
+from deepret.cleaning.verification.base import Match
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 

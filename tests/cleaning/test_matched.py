@@ -16,13 +16,13 @@ from deepret.cleaning import matched
 from deepret.cleaning.features.sift import SIFT
 from deepret.cleaning.features.store import FeatureStore
 from deepret.cleaning.matched import Matcher, read_partners, write_partners
-from deepret.cleaning.matching.affine import Affine
-from deepret.cleaning.matching.verification import Match, Verification
 from deepret.cleaning.pairs import plan
 from deepret.cleaning.pairs.compared import COLUMNS, Compared, compare, joined
-from deepret.cleaning.pairs.everything import Everything
 from deepret.cleaning.pairs.plan import ACROSS, Plan
-from deepret.cleaning.pairs.vocabulary import Vocabulary
+from deepret.cleaning.shortlist.everything import Everything
+from deepret.cleaning.shortlist.vocabulary import Vocabulary
+from deepret.cleaning.verification.affine import Affine
+from deepret.cleaning.verification.base import Match, Verification
 from deepret.errors import UserError
 
 

@@ -16,11 +16,11 @@ from PIL import Image
 from deepret.cleaning.boxes.propagation import Propagation
 from deepret.cleaning.features.base import Extractor
 from deepret.cleaning.features.rootsift import RootSIFT
-from deepret.cleaning.matching.affine import Affine
-from deepret.cleaning.pairs.everything import Everything
-from deepret.cleaning.pairs.vocabulary import Vocabulary
 from deepret.cleaning.settings import GraphSettings, LinkSettings
+from deepret.cleaning.shortlist.everything import Everything
+from deepret.cleaning.shortlist.vocabulary import Vocabulary
 from deepret.cleaning.stages import FLOOR, UNCALIBRATED, Cleaned, Cleaning
+from deepret.cleaning.verification.affine import Affine
 from deepret.data.catalogue import Catalogue
 from deepret.data.photo import Box, decode, header_size
 from deepret.data.scenes.source import Scenes, truth

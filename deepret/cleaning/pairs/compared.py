@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepret.cleaning.features.base import Features
-from deepret.cleaning.matching.verification import Match, Verification
+from deepret.cleaning.verification.base import Match, Verification
 from deepret.files import write_whole
 
 

@@ -9,9 +9,9 @@ import pytest
 from cleaning.made import descriptors, features, seen_twice
 
 from deepret.cleaning.features.base import Features
-from deepret.cleaning.matching.affine import Affine
-from deepret.cleaning.matching.verification import Match
 from deepret.cleaning.pairs.compared import COLUMNS, Compared, columns, compare, joined, load, save
+from deepret.cleaning.verification.affine import Affine
+from deepret.cleaning.verification.base import Match
 from deepret.errors import UserError
 
 

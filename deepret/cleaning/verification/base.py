@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from deepret.cleaning.features.base import Features
-from deepret.cleaning.matching.tentative import tentative
+from deepret.cleaning.verification.tentative import tentative
 from deepret.data.photo import Box
 
 Array = npt.NDArray[Any]

@@ -13,9 +13,9 @@ from cleaning.made import descriptors, features
 from scipy import sparse
 
 from deepret.cleaning.features.base import Features
-from deepret.cleaning.matching.tentative import unit
 from deepret.cleaning.pairs import vocabulary
-from deepret.cleaning.pairs.vocabulary import Vocabulary, count_words, k_means, lloyd, nearest, weighted
+from deepret.cleaning.shortlist.vocabulary import Vocabulary, count_words, k_means, lloyd, nearest, weighted
+from deepret.cleaning.verification.tentative import unit
 
 
 class Given:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from cleaning.made import moved
 
-from deepret.cleaning.matching.homography import Homography
+from deepret.cleaning.verification.homography import Homography
 
 SETTINGS = Homography()._settings()
 

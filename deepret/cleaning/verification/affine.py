@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
-from deepret.cleaning.matching.verification import Array, Verification
+from deepret.cleaning.verification.base import Array, Verification
 
 
 class Affine(Verification):

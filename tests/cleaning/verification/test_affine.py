@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 from cleaning.made import moved
 
-from deepret.cleaning.matching.affine import Affine
+from deepret.cleaning.verification.affine import Affine
 
 SETTINGS = Affine()._settings()
 

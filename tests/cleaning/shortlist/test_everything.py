@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from deepret.cleaning.pairs.everything import Everything
+from deepret.cleaning.shortlist.everything import Everything
 
 
 def test_all_pairs_however_many() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from deepret.cleaning.features.base import Features
 from deepret.cleaning.features.store import FeatureStore
-from deepret.cleaning.matching.tentative import unit
+from deepret.cleaning.verification.tentative import unit
 
 ROWS = 256
 """Photographs whose scores with all others of their class are in memory at a time."""

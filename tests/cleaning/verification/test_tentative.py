@@ -8,7 +8,7 @@ from cleaning.made import descriptors, features
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from deepret.cleaning.matching.tentative import tentative, unit
+from deepret.cleaning.verification.tentative import tentative, unit
 
 
 def slow(first: np.ndarray, second: np.ndarray, ratio: float) -> list[tuple[int, int]]:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import cv2
 
-from deepret.cleaning.matching.verification import Array, Verification
+from deepret.cleaning.verification.base import Array, Verification
 
 
 class Homography(Verification):

@@ -9,9 +9,9 @@ import pytest
 from cleaning.made import descriptors, features, moved, seen_twice
 
 from deepret.cleaning.features.base import Features
-from deepret.cleaning.matching.affine import Affine
-from deepret.cleaning.matching.homography import Homography
-from deepret.cleaning.matching.verification import Match, Verification, around, cells, sound
+from deepret.cleaning.verification.affine import Affine
+from deepret.cleaning.verification.base import Match, Verification, around, cells, sound
+from deepret.cleaning.verification.homography import Homography
 
 AFFINE = np.array([[0.9, -0.25, 60], [0.3, 1.2, -40], [0, 0, 1.0]])
 PLANE = np.array([[1.1, 0.2, 10], [-0.1, 0.9, 50], [4e-4, -3e-4, 1.0]])

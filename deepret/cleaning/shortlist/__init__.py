@@ -1,0 +1,1 @@
+"""Which pairs of a class are compared."""
