@@ -13,7 +13,7 @@ from cleaning.made import descriptors, features
 from scipy import sparse
 
 from deepret.cleaning.features.base import Features
-from deepret.cleaning.pairs import vocabulary
+from deepret.cleaning.shortlist import vocabulary
 from deepret.cleaning.shortlist.vocabulary import Vocabulary, count_words, k_means, lloyd, nearest, weighted
 from deepret.cleaning.verification.tentative import unit
 
