@@ -53,17 +53,7 @@ def geometric_medians(
         y += step
         if (np.abs(step).max(axis=1, initial=0) <= tolerance * extent).all():
             break
-    return _or_a_point(y, points, groups, w)
-
-
-def _or_a_point(y: Array, points: Array, groups: npt.NDArray[np.int64], weights: Array) -> Array:
-    """Each group's point that is nearest to y where that costs less than y: the iteration nears a point slowly."""
-    order = np.lexsort((np.linalg.norm(points - y[groups], axis=1), groups))
-    some, first = np.unique(groups[order], return_index=True)
-    near = y.copy()
-    near[some] = points[order[first]]
-    costs = [np.bincount(groups, weights * np.linalg.norm(points - z[groups], axis=1), len(y)) for z in (y, near)]
-    return np.where((costs[1] < costs[0])[:, None], near, y)
+    return y
 
 
 def means(points: Array, groups: npt.NDArray[np.int64], count: int, weights: Array) -> Array:
