@@ -47,7 +47,7 @@ class Extractor(ABC):
     """
 
     def __init__(
-        self, size: Annotated[int, Field(ge=32, le=4096)] = 640, count: Annotated[int, Field(ge=16, le=20000)] = 1500
+        self, size: Annotated[int, Field(ge=32, le=4096)] = 640, count: Annotated[int, Field(ge=16, le=8000)] = 1500
     ) -> None:
         self.size = size
         self.count = count

@@ -26,7 +26,7 @@ class SIFT(Extractor):
     def __init__(
         self,
         size: Annotated[int, Field(ge=32, le=4096)] = 640,
-        count: Annotated[int, Field(ge=16, le=20000)] = 1500,
+        count: Annotated[int, Field(ge=16, le=8000)] = 1500,
         contrast: Annotated[float, Field(gt=0, lt=1)] = 0.02,
     ) -> None:
         super().__init__(size, count)

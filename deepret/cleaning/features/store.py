@@ -10,10 +10,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL
 
 from deepret.cleaning.features.base import Extractor, Features
 from deepret.data.check import stamp
 from deepret.data.photo import reason
+from deepret.errors import UserError
 from deepret.files import write_whole
 
 FORMAT = 2
@@ -35,7 +37,8 @@ class FeatureStore:
         self.root = root.absolute()
         self.extractor = extractor
         settings = sorted((key, value) for key, value in vars(extractor).items() if not key.startswith("_"))
-        rules = f"{FORMAT} {cv2.__version__} {type(extractor).__qualname__} {settings}"
+        kind = f"{type(extractor).__module__}.{type(extractor).__qualname__}"
+        rules = f"{FORMAT} {cv2.__version__} {PIL.__version__} {kind} {settings}"
         self.folder = cache / "features" / sha256(rules.encode()).hexdigest()[:16]
         self.remembered = lru_cache(maxsize=REMEMBERED)(self._found)
 
@@ -43,7 +46,7 @@ class FeatureStore:
         """The features of a photograph; none where it cannot be read, as ``look`` says.
 
         Raises:
-            UserError: they cannot be kept: the disk is full, or the folder cannot be written.
+            UserError: they cannot be kept, or a disk or the memory fails.
         """
         return self.remembered(path)[0]
 
@@ -51,7 +54,7 @@ class FeatureStore:
         """Finds a photograph's features and keeps them; gives how many there are, and what is wrong with the file.
 
         Raises:
-            UserError: they cannot be kept.
+            UserError: they cannot be kept, or a disk or the memory fails.
         """
         found, wrong = self._found(path)
         return len(found), wrong
@@ -64,6 +67,8 @@ class FeatureStore:
         try:
             found = self.extractor(self.root / path)
         except Exception as error:  # Pillow's readers raise nearly anything on broken files
+            if passing(error):
+                raise UserError(f"{self.root / path}: cannot be read now ({reason(error)}); try again.") from None
             nothing = Features(np.zeros((0, 2), np.float32), np.zeros((0, 1), np.uint8), 1.0)
             return nothing, reason(error)
         write(kept, found)
@@ -74,6 +79,12 @@ class FeatureStore:
         file = self.root / path
         name = sha256(os.fsencode(file) + repr(stamp(file)).encode()).hexdigest()[:32]
         return self.folder / name[:2] / f"{name}.npz"
+
+
+def passing(error: Exception) -> bool:
+    """Whether a disk or a memory has failed, which may work next time; it says nothing about the file."""
+    disk = isinstance(error, OSError) and error.errno is not None
+    return isinstance(error, MemoryError) or (disk and not isinstance(error, FileNotFoundError | PermissionError))
 
 
 def read(path: Path) -> Features | None:

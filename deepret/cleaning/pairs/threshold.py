@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 TAIL, TAIL_LEAST = 10, 5
 """One in so many of the scores, or so many, are the largest ones from which a rate is gone on to that no pair shows."""
-ROUNDS = 6
+ROUNDS = 8
 """Rounds of reading the threshold and looking which photographs hang together at it, at most."""
+LEAST = 100
+"""Pairs that a threshold is read off at the least."""
 LOOSE = 0.05
 """The share of pairs across that the first round lets pass: there, photographs are under wrong labels, too."""
 ONE_THING = 0.5
@@ -35,8 +37,8 @@ class Threshold(NamedTuple):
     def at(self, rate: float) -> float:
         """The smallest score that at most a share ``rate`` of pairs of different things exceed.
 
-        Where fewer pairs were compared than show that rate, the k largest of n scores are taken to fall off
-        exponentially above the next one, u, as they do on the mean:
+        Where fewer pairs were compared than show that rate, the k largest of n scores that are not 0 are taken to fall
+        off exponentially above the next one, u, as they do on the mean:
 
             P(score > t) = k / n · exp(−(t − u) / mean(score − u)),   t at the largest score at the least.
         """
@@ -45,12 +47,13 @@ class Threshold(NamedTuple):
             return 0.0
         if self.shows(rate):
             return float(self.scores[n - 1 - min(int(rate * n), n - 1)])
-        k = min(max(TAIL_LEAST, n // TAIL), n - 1)
-        if k < 1:
-            return float(self.scores[-1])
-        above = float(self.scores[n - 1 - k])
-        beyond = float((self.scores[n - k :] - above).mean())
-        return max(float(self.scores[-1]), above + beyond * math.log(k / (n * rate)))
+        some = self.scores[self.scores > 0]
+        if not len(some):
+            return 0.0
+        k = min(max(TAIL_LEAST, n // TAIL), len(some))
+        above = float(some[max(len(some) - 1 - k, 0)])
+        beyond = float((some[len(some) - k :] - above).mean())
+        return max(float(some[-1]), above + beyond * math.log(k / (n * rate)))
 
     def shows(self, rate: float) -> bool:
         """Whether so many pairs were compared that the rate can be read off."""
@@ -76,22 +79,33 @@ def calibrated(
         class_of: the class of each row.
         rate: the smallest rate that is wanted.
         together: which rows hang together at a threshold; the flag says whether it is the loose one.
+
+    Returns:
+        the threshold; that of all pairs, which wrong labels make stricter, where few pairs are left. Where rounds do
+        not settle it is the strictest of the later ones.
     """
     classes = np.sort(class_of[pairs], axis=1)
-    found = Threshold(np.sort(scores), [])
+    every = found = Threshold(np.sort(scores), [])
     kept = together(found, True)
+    rounds: list[Threshold] = []
+
+    def at_rate(one: Threshold) -> float:
+        return one.at(rate)
+
     for _ in range(ROUNDS):
         both = kept[pairs].all(axis=1)
-        same = one_thing(classes[both], scores[both] > max(found.at(LOOSE), 0.0))
+        same = one_thing(classes[both], scores[both] > found.at(LOOSE))
         known = set(same)
         counts = both & np.array([(a, b) not in known for a, b in classes.tolist()], bool)
+        if counts.sum() < LEAST:
+            return max([every, *rounds], key=at_rate)
         new = Threshold(np.sort(scores[counts]), same)
-        settled = new.at(rate) == found.at(rate) and new.same == found.same
+        if rounds and new.at(rate) == found.at(rate) and new.same == found.same:
+            return new
         found = new
-        if settled:
-            break
+        rounds.append(new)
         kept = together(found, False)
-    return found
+    return max(rounds[ROUNDS // 2 :], key=at_rate)
 
 
 def one_thing(classes: npt.NDArray[np.int64], linked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -47,7 +47,7 @@ def test_a_rate_that_no_pair_shows_is_gone_on_to_as_scores_fall_off() -> None:
 
 def test_the_smallest_sets_have_a_threshold() -> None:
     some = threshold([1, 2, 3, 9])
-    assert some.at(0.01) == pytest.approx(1 + (1 + 2 + 8) / 3 * math.log(3 / 0.04))
+    assert some.at(0.01) == pytest.approx(1 + (0 + 1 + 2 + 8) / 4 * math.log(4 / 0.04))
     assert some.at(0.1) == 9
     assert not some.shows(0.1)
     assert threshold([5.0]).at(0.1) == 5
@@ -135,10 +135,26 @@ def test_a_set_without_mistakes_is_left_alone() -> None:
     assert clean.calibrated().at(clean.RATE) == Threshold(clean.clean, []).at(clean.RATE)
 
 
-def test_nothing_hangs_together_nothing_counts() -> None:
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("good", [0, 1])
+def test_classes_in_which_nothing_hangs_together_do_not_lower_it(seed: int, good: int) -> None:
+    """All photographs but those of one class show things of their own: the threshold is that of all pairs."""
+    noisy = MadeUp(seed)
+    noisy.edges = [
+        (a, b, score if noisy.class_of[a] < good else score % 3)
+        for a, b, score in noisy.edges
+        if noisy.right[[a, b]].all()
+    ]
+    every = Threshold(np.sort(noisy.scores), []).at(noisy.RATE)
+    assert noisy.calibrated().at(noisy.RATE) >= every
+
+
+def test_where_rounds_do_not_settle_the_strictest_of_the_later_ones_counts() -> None:
     noisy = MadeUp(0)
-    found = calibrated(
-        noisy.pairs, noisy.scores, noisy.class_of, 0.01, lambda threshold, loose: np.zeros(len(noisy.class_of), bool)
-    )
-    assert not len(found.scores)
-    assert found.at(0.01) == 0
+    turn = iter(range(99))
+
+    def together(found: Threshold, loose: bool) -> np.ndarray:
+        return noisy.right if next(turn) % 2 else np.ones(len(noisy.right), bool)
+
+    found = calibrated(noisy.pairs, noisy.scores, noisy.class_of, noisy.RATE, together)
+    assert found.at(noisy.RATE) == Threshold(np.sort(noisy.scores), []).at(noisy.RATE)
