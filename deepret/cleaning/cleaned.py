@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from deepret.cleaning.graph.components import components, core
 from deepret.cleaning.pairs.compared import Compared
 from deepret.cleaning.settings import GraphSettings
-from deepret.data.catalogue import Catalogue
+from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.errors import UserError
 
 
@@ -55,6 +56,7 @@ def clean_class(
     copies: Mapping[int, int],
     unusable: Mapping[int, str],
     names: Sequence[str],
+    taken: Collection[str] = (),
 ) -> CleanedClass:
     """Decides on the photographs of one class.
 
@@ -67,6 +69,7 @@ def clean_class(
         copies: photographs that are copies of others: row → that which stands for it.
         unusable: what is wrong with photographs that no feature was found in.
         names: of all rows, for the reasons.
+        taken: labels of other classes, which no new one may have.
 
     Raises:
         UserError: no pair is verified, and ``settings.unverified`` says that this ends it.
@@ -94,7 +97,8 @@ def clean_class(
     large = [group for group in groups if len(group) >= settings.least]
     chosen = large if settings.communities else large[:1]
     several = len(chosen) > 1
-    labels = {row: f"{label}.{n}" if several else label for n, group in enumerate(chosen, 1) for row in group}
+    free = (name for n in count(1) if (name := f"{label}.{n}") not in taken)
+    labels = {row: name for group in chosen for name in [next(free) if several else label] for row in group}
     group_of = {row: group for group in groups for row in group}
     linked = {rows[i] for i in np.unique(edges).tolist()}
     for row in sorted(alone - labels.keys()):
@@ -111,7 +115,9 @@ def clean_class(
         elif len(group_of[row]) < settings.least:
             reasons[row] = f"its group has {len(group_of[row])} photographs, fewer than graph.least={settings.least}"
         else:
-            reasons[row] = f"its group has {len(group_of[row])} photographs, the largest of its class {len(groups[0])}"
+            size, largest = len(group_of[row]), len(groups[0])
+            than = f"the largest of its class {largest}" if size < largest else "and a better linked one has as many"
+            reasons[row] = f"its group has {size} photographs, {than}"
     return CleanedClass(label, list(rows), labels, reasons, verified, pairs.count, threshold)
 
 
@@ -133,11 +139,12 @@ def kind(reason: str) -> str:
 
 
 def without_singles(found: Sequence[CleanedClass], catalogue: Catalogue) -> list[CleanedClass]:
-    """Drops photographs that are alone in their split under their new label: nothing there compares with them."""
+    """Drops photographs that are alone under their new label in train, val or test: nothing compares with them."""
     cleaned = []
     for one in found:
         counts = Counter((catalogue.splits[row], label) for row, label in one.labels.items())
-        single = {row for row, label in one.labels.items() if counts[catalogue.splits[row], label] == 1}
+        compared = {row: label for row, label in one.labels.items() if catalogue.splits[row] in SPLITS[:3]}
+        single = {row for row, label in compared.items() if counts[catalogue.splits[row], label] == 1}
         labels = {row: label for row, label in one.labels.items() if row not in single}
         why = {row: f"the only one of its class that is left in {catalogue.splits[row]}" for row in sorted(single)}
         cleaned.append(

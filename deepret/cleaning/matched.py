@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 from hashlib import sha256
+from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import cv2
 import numpy as np
@@ -76,13 +81,15 @@ class Matcher:
         self._partners: tuple[int, Partners | None] = (ACROSS, None)
 
     def share(self, shard: int, shards: int) -> list[Block]:
-        """The blocks of one of several shares, those of a class mostly in one share."""
-        n = len(self.blocks)
-        return self.blocks[n * shard // shards : n * (shard + 1) // shards]
+        """The blocks of one of several shares: those of a class mostly in one, those of pairs across in all."""
+        own = [block for block in self.blocks if block.group != ACROSS]
+        across = [block for block in self.blocks if block.group == ACROSS]
+        n = len(own)
+        return own[n * shard // shards : n * (shard + 1) // shards] + across[shard::shards]
 
     def missing(self, blocks: Sequence[Block]) -> list[Block]:
         """The blocks that are not kept yet."""
-        return [block for block in blocks if load(self.file(block)) is None]
+        return [block for block in blocks if not self.file(block).is_file()]
 
     def run(self, blocks: Sequence[Block]) -> None:
         """Compares the pairs of blocks and keeps what comes out.
@@ -90,15 +97,10 @@ class Matcher:
         Raises:
             UserError: it cannot be kept: the disk is full, or the folder cannot be written.
         """
-        groups = list(dict.fromkeys(block.group for block in blocks))
-        bar = tqdm(total=len(blocks), desc="comparing pairs", unit=" blocks", disable=None, leave=False)
-        with bar:
-            for group in groups:  # one class's shortlist is in memory at a time
-                partners = self.partners(group)
-                own = [block for block in blocks if block.group == group]
-                jobs = [(block, partners) for block in own]
-                for _ in each(self._work, jobs, self.threads):
-                    bar.update()
+        jobs = ((block, self.partners(block.group)) for block in blocks)  # few shortlists are in memory at a time
+        done = each(self._work, jobs, self.threads)
+        for _ in tqdm(done, "comparing pairs", len(blocks), unit=" blocks", disable=None, leave=False):
+            pass
 
     def result(self, block: Block) -> Compared:
         """What came out of a block.
@@ -108,7 +110,8 @@ class Matcher:
         """
         found = load(self.file(block))
         if found is None:
-            raise UserError(f"{self.file(block)}: it is gone; give the same command again, which makes it.")
+            self.file(block).unlink(missing_ok=True)
+            raise UserError(f"{self.file(block)}: it is gone or damaged; give the same command again, which makes it.")
         return replace(found, rows=np.array(self._rows(block), np.int64)[found.rows])
 
     def file(self, block: Block) -> Path:
@@ -134,15 +137,28 @@ class Matcher:
         if found is not None:
             return found
         paths = [self.paths[row] for row in self.plan.classes[group]]
-        found = self.shortlist.partners(paths, self._sample(), self.store)
-        if found is not None:
-            write_partners(kept, found)
-        return found
+        sample = [self.paths[row] for row in self._sample]
+        for _ in each(self.store.look, [*sample, *paths], self.threads):
+            pass
+        made = self.shortlist.partners(paths, sample, self.store)
+        if made is None:
+            return None
+        write_partners(kept, made)
+        found = read_partners(kept)  # another shard's, if that came first
+        return made if found is None else found
 
-    def _sample(self) -> list[str]:
-        """Photographs of all classes, one of each class after the other."""
+    @cached_property
+    def _sample(self) -> list[int]:
+        """Rows of all classes, one of each class after the other, as many as the shortlist learns from."""
         longest = max(map(len, self.plan.classes), default=0)
-        return [self.paths[rows[i]] for i in range(longest) for rows in self.plan.classes if i < len(rows)]
+        rows = (rows[i] for i in range(longest) for rows in self.plan.classes if i < len(rows))
+        return list(islice(rows, getattr(self.shortlist, "sample", 0)))
+
+    @cached_property
+    def _words(self) -> str:
+        """What a shortlist depends on beside its class: its settings, the sample, and the library that learns."""
+        faiss = version("faiss-cpu") or version("faiss-gpu")
+        return f"{_settings(self.shortlist)} {faiss} {''.join(map(self._stamp, self._sample))}"
 
     def _work(self, job: tuple[Block, Partners | None]) -> None:
         block, partners = job
@@ -164,7 +180,7 @@ class Matcher:
             rows = self.plan.classes[group]
             digest = sha256(self._rules.encode())
             if len(rows) > getattr(self.shortlist, "bound", 1 << 62):
-                digest.update(_settings(self.shortlist).encode())
+                digest.update(self._words.encode("utf-8", "surrogateescape"))
             for row in rows:
                 digest.update(self._stamp(row).encode("utf-8", "surrogateescape"))
             self._folders[group] = self.cache / digest.hexdigest()[:32]
@@ -180,7 +196,15 @@ class Matcher:
 def _settings(part: Any) -> str:
     """A part's class and settings."""
     public = {key: value for key, value in vars(part).items() if not key.startswith("_")}
-    return f"{type(part).__qualname__} {sorted(public.items())}"
+    return f"{type(part).__module__}.{type(part).__qualname__} {sorted(public.items())}"
+
+
+def version(package: str) -> str:
+    """The version of a package; empty where it is not installed."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def read_partners(path: Path) -> Partners | None:
@@ -193,11 +217,23 @@ def read_partners(path: Path) -> Partners | None:
 
 
 def write_partners(path: Path, found: Partners) -> None:
-    """Keeps a shortlist.
+    """Keeps a shortlist, unless another process has kept one meanwhile.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
+    if read_partners(path) is not None:
+        return
     memory = io.BytesIO()
     np.savez(memory, rows=np.concatenate(found), ends=np.cumsum([len(part) for part in found]))
-    write_whole(path, memory.getbuffer())
+    own = path.with_name(f".{path.stem}.{uuid4().hex[:8]}{path.suffix}")
+    write_whole(own, memory.getbuffer())
+    path.unlink(missing_ok=True)  # a damaged one
+    try:
+        os.link(own, path)
+    except FileExistsError:
+        own.unlink()
+    except OSError:  # a file system without links
+        os.replace(own, path)
+    else:
+        own.unlink()

@@ -101,11 +101,12 @@ class Cleaning:
             if label and split in splits and not view:
                 by_label.setdefault(label, []).append(row)
         self.labels = sorted(by_label)
+        self.taken = {*catalogue.labels}
         self.classes = [by_label[label] for label in self.labels]
         bound = getattr(shortlist, "bound", None)
         neighbours = getattr(shortlist, "neighbours", 0)
         sizes = [len(rows) for rows in self.classes if len(rows) > 1]
-        partners = [n - 1 if bound is None or n <= bound else neighbours for n in sizes]
+        partners = [n - 1 if bound is None or n <= bound else 2 * neighbours for n in sizes]  # its own and others'
         rates = [rate_of_pairs(links.false_links, count) for count in partners]
         self.rate = min(rates, default=1.0)
         count = 0 if links.threshold is not None else wanted_across(rates, links.across)
@@ -165,7 +166,9 @@ class Cleaning:
             classes = []
             for i, (label, rows) in enumerate(zip(self.labels, self.classes, strict=True)):
                 score = self._score(threshold, self.rates.get(i, 1.0))
-                classes.append(clean_class(label, rows, within[i], score, self.graph, copies, unusable, names))
+                classes.append(
+                    clean_class(label, rows, within[i], score, self.graph, copies, unusable, names, self.taken)
+                )
             classes = without_singles(classes, self.catalogue)
         with self.timed("boxes"):
             boxes = self._boxes(classes)
@@ -192,10 +195,10 @@ class Cleaning:
         if not self.graph.duplicates:
             return {}
         pairs: list[tuple[int, int]] = []
-        bar = tqdm(self.classes, "looking for copies", unit=" classes", disable=None, leave=False)
-        for rows in bar:
-            found = prints(self.catalogue.root, [self.catalogue.paths[row] for row in rows], self.cache)
-            pairs += [(rows[pair.first], rows[pair.second]) for pair in near_duplicates(found)]
+        found = prints(self.catalogue.root, self.catalogue.paths, self.cache)
+        for rows in tqdm(self.classes, "looking for copies", unit=" classes", disable=None, leave=False):
+            near = near_duplicates(found.subset(rows), cache=self.cache)
+            pairs += [(rows[pair.first], rows[pair.second]) for pair in near]
         return copies_of(pairs, self.catalogue.sizes, self.catalogue.paths)
 
     def _threshold(self, across: Compared, within: Sequence[Compared]) -> Threshold | None:

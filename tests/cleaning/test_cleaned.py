@@ -37,6 +37,7 @@ def clean(
     rows: int = 6,
     copies: Mapping[int, int] | None = None,
     unusable: Mapping[int, str] | None = None,
+    taken: tuple[str, ...] = (),
     **options: object,
 ) -> CleanedClass:
     names = [f"{row}.jpg" for row in range(100)]
@@ -48,7 +49,8 @@ def clean(
         GraphSettings(**options),
         copies or {},
         unusable or {},
-        names,  # type: ignore[arg-type]
+        names,
+        taken,
     )
 
 
@@ -209,6 +211,17 @@ def test_one_that_is_left_alone_in_its_split_is_dropped() -> None:
     assert found.labels == {0: "a", 1: "a", 3: "b", 4: "b"}
     assert found.reasons == {5: "copy of 1.jpg", 2: "the only one of its class that is left in val"}
     assert (found.label, found.rows, found.compared, found.threshold) == ("a", one.rows, 3, 10.0)
+
+
+def test_a_query_may_be_alone_in_its_class() -> None:
+    one = clean_class("a", [0, 1], compared({(0, 1): 20}), 10.0, GraphSettings(), {}, {}, ["0.jpg", "1.jpg"])
+    (found,) = without_singles([one], catalogue(["query", "gallery"]))
+    assert found.labels == {0: "a", 1: "a"}
+
+
+def test_a_new_label_is_no_other_class_s() -> None:
+    found = clean(of((13, 14), *TRIANGLE), communities=True, taken=("tower", "tower.1", "tower.3"))
+    assert set(found.labels.values()) == {"tower.2", "tower.4"}
 
 
 def test_the_largest_of_copies_stands_for_them() -> None:

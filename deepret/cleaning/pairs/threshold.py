@@ -14,7 +14,7 @@ TAIL, TAIL_LEAST = 10, 5
 ROUNDS = 8
 """Rounds of reading the threshold and looking which photographs hang together at it, at most."""
 LEAST = 100
-"""Pairs that a threshold is read off at the least."""
+"""Pairs that a threshold is read off at the least, or a tenth of those that were compared."""
 LOOSE = 0.05
 """The share of pairs across that the first round lets pass: there, photographs are under wrong labels, too."""
 ONE_THING = 0.5
@@ -97,7 +97,7 @@ def calibrated(
         same = one_thing(classes[both], scores[both] > found.at(LOOSE))
         known = set(same)
         counts = both & np.array([(a, b) not in known for a, b in classes.tolist()], bool)
-        if counts.sum() < LEAST:
+        if counts.sum() < max(1, min(LEAST, len(pairs) / 10)):
             return max([every, *rounds], key=at_rate)
         new = Threshold(np.sort(scores[counts]), same)
         if rounds and new.at(rate) == found.at(rate) and new.same == found.same:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -132,3 +133,18 @@ def test_other_settings_have_other_files(tmp_path: Path) -> None:
     extractors = [SIFT(), SIFT(size=320), SIFT(count=99), SIFT(contrast=0.03), RootSIFT()]
     assert len({FeatureStore(tmp_path, one, tmp_path).folder for one in extractors}) == 5
     assert FeatureStore(tmp_path, SIFT(), tmp_path).folder == FeatureStore(tmp_path, SIFT(), tmp_path).folder
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), MemoryError()])
+def test_a_disk_that_fails_for_a_moment_says_nothing_about_the_photograph(
+    store: FeatureStore, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(path: Path, **more: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("deepret.cleaning.features.base.decode", failing)
+        with pytest.raises(UserError, match=r"0\.png: cannot be read now .*try again"):
+            store.features("0.png")
+    assert kept(store.folder) == []
+    assert len(store.features("0.png")) == 64
