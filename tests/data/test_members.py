@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from deepret.data import members
+from deepret.data.catalogue import Catalogue
 from deepret.data.folder import images_below, label_of
 from deepret.data.loading import photo_loader
 from deepret.data.photo import Photo, open_photo, upright_size
@@ -222,6 +223,22 @@ def test_what_is_there_is_not_packed_over(tmp_path: Path) -> None:
         pack(str(root), str(root))
     with pytest.raises(UserError, match=r"out=.*there is something already"):
         pack(str(root), str(tmp_path))
+
+
+def test_two_programs_do_not_pack_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, out, load = labelled(tmp_path / "photos"), tmp_path / "shards", Photographs.load
+    out.mkdir()
+    (out / "..begun.1.2.part").touch()  # of one that was killed as it began
+
+    def meanwhile(self: Photographs) -> Catalogue:
+        monkeypatch.undo()
+        pack(str(root), str(out), images=10)
+        return load(self)
+
+    monkeypatch.setattr(Photographs, "load", meanwhile)
+    with pytest.raises(UserError, match="there is something already"):
+        pack(str(root), str(out), images=24)
+    assert len(list(out.iterdir())) == 4
 
 
 def test_packing_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
