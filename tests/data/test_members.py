@@ -139,7 +139,7 @@ def test_what_is_wrong_with_a_tar_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no photograph in it"):
         Photographs(str(tmp_path), cache=None).load()
     (tmp_path / "images.csv").write_text("path,label,split\nt.tar/a.png,x,train\nt.tar/b.png,x,train\n")
-    with pytest.raises(UserError, match=r"2 of 2 files are missing .*'t\.tar/a\.png' \(line 2\)"):
+    with pytest.raises(UserError, match=r"2 of 2 files are missing, .*'t\.tar/a\.png' \(line 2\)"):
         Photographs(str(tmp_path), cache=None).load()
 
 
