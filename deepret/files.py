@@ -64,6 +64,7 @@ def write_whole(path: Path, data: bytes | memoryview, remedy: str = ROOM) -> Non
 
 def cut(name: str, count: int) -> str:
     """The characters that a name begins with, of so many bytes at most."""
+    name = name[:count]
     while len(os.fsencode(name)) > count:
         name = name[:-1]
     return name
