@@ -5,18 +5,24 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import get_ident
 
 from deepret.errors import UserError
 
 ROOM = "make room there, or choose another folder."
 """How most such mistakes are mended."""
 
+FULL = "the disk is full"
+"""What most of them are."""
+
 PARTS = ".*.part"
 """Names of files that are not whole yet."""
+
+LONGEST = 200
+"""Bytes of a file's name that are in that of its part, which disks keep to 255."""
 
 
 @contextmanager
@@ -32,7 +38,7 @@ def replacing(path: Path, remedy: str = ROOM) -> Iterator[Path]:
     Raises:
         UserError: the disk is full or the folder cannot be written; what stood there still stands.
     """
-    part = path.with_name(f".{path.name}.{os.getpid()}.{get_ident()}.part")
+    part = path.with_name(f".{cut(path.name, LONGEST)}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield part
@@ -56,6 +62,14 @@ def write_whole(path: Path, data: bytes | memoryview, remedy: str = ROOM) -> Non
         part.write_bytes(data)
 
 
+def cut(name: str, count: int) -> str:
+    """The characters that a name begins with, of so many bytes at most."""
+    name = name[:count]
+    while len(os.fsencode(name)) > count:
+        name = name[:-1]
+    return name
+
+
 def why(error: OSError) -> str:
     """What is wrong with the disk, in words."""
-    return "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else (error.strerror or str(error))
+    return FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else (error.strerror or str(error))

@@ -10,7 +10,7 @@ from PIL import Image
 
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
-from deepret.files import replacing, write_whole
+from deepret.files import PARTS, cut, replacing, write_whole
 from deepret.reports.gallery import save_png
 from deepret.runs.figures import CSVLog, read_csv
 
@@ -42,6 +42,26 @@ def test_threads_may_write_one_file(tmp_path: Path) -> None:
     found = path.read_bytes()
     assert found == found[:1] * 50_000
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("name", ["n" * 251 + ".txt", "é" * 125 + ".txt"])
+def test_the_longest_names_that_a_disk_takes(tmp_path: Path, name: str) -> None:
+    write_whole(tmp_path / name, b"one")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_parts_of_one_file_have_names_of_their_own(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    with replacing(path) as first, replacing(path) as second:
+        first.write_bytes(b"one")
+        second.write_bytes(b"two")
+        assert sorted(tmp_path.glob(PARTS)) == sorted([first, second])
+    assert path.read_bytes() == b"one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_are_cut_between_characters() -> None:
+    assert [cut("aé€.", count) for count in (7, 6, 5, 3, 2, 0)] == ["aé€.", "aé€", "aé", "aé", "a", ""]
 
 
 @pytest.mark.parametrize(

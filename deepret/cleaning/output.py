@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -13,18 +12,12 @@ from pathlib import Path, PurePath
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm import tqdm
 
 from deepret.cleaning.stages import Cleaned
-from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.listing import Row
 from deepret.data.photo import Box
-from deepret.errors import UserError
 from deepret.files import replacing, write_whole
-
-PHOTOGRAPHS = "photographs"
-"""The folder that photographs are copied to, if they are."""
 
 
 def cleaned_catalogue(found: Cleaned, out: Path) -> Catalogue:
@@ -153,44 +146,3 @@ SCHEMA = pa.schema(
 def _text(name: str) -> str:
     """A name as UTF-8 has it: bytes of a file name that are none become question marks."""
     return name.encode("utf-8", "replace").decode()
-
-
-def copied(catalogue: Catalogue, found: Catalogue) -> Catalogue:
-    """Copies the photographs of a catalogue below its root; gives it with their new paths.
-
-    A copy that is there already, of the same size, is not made again.
-
-    Args:
-        catalogue: with paths to the photographs where they are, and the root that they are copied to.
-        found: the same rows as they were named before, by which copies are named.
-
-    Raises:
-        UserError: a photograph that cannot be read, or the disk is full.
-    """
-    taken: set[str] = set()
-    paths = []
-    rows = tqdm(range(len(catalogue)), "copying photographs", unit=" images", disable=None, leave=False)
-    for row in rows:
-        source = catalogue.root / catalogue.paths[row]
-        name = _name(found.labels[row] or found.splits[row], Path(source).name, taken)
-        target = catalogue.root / PHOTOGRAPHS / name
-        try:
-            if not target.is_file() or target.stat().st_size != members.stat(source).size:
-                content = members.content(source)
-                write_whole(target, content)
-        except OSError as error:
-            raise UserError(f"{source}: cannot be copied ({error.strerror or error}); mend it, then go on.") from None
-        paths.append(f"{PHOTOGRAPHS}/{name}")
-    return replace(catalogue, paths=paths)
-
-
-def _name(label: str, file: str, taken: set[str]) -> str:
-    """LABEL/FILE, in a form that no other copy has and every disk can."""
-    folder = re.sub(r"[/\\\0]|^\.+", "_", label)[:100] or "_"
-    stem, dot, ending = file.rpartition(".")
-    name, number = f"{folder}/{file}", 1
-    while name.lower() in taken:
-        number += 1
-        name = f"{folder}/{stem}-{number}{dot}{ending}"
-    taken.add(name.lower())
-    return name

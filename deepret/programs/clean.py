@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
+import contextlib
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,34 +11,21 @@ from typing import Any
 from omegaconf import DictConfig
 
 from deepret.cleaning.cleaned import kind
-from deepret.cleaning.output import (
-    PHOTOGRAPHS,
-    box_of,
-    cleaned_catalogue,
-    copied,
-    dropped,
-    write_dropped,
-    write_pairs,
-)
+from deepret.cleaning.copies import copied
+from deepret.cleaning.folder import begin, check_apart, check_free, finish
+from deepret.cleaning.output import box_of, cleaned_catalogue, dropped, write_dropped, write_pairs
 from deepret.cleaning.stages import Cleaned, Cleaning
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.data.folder import collected
 from deepret.data.listing import Row
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError, closest
-from deepret.files import write_whole
 from deepret.parts import build
 from deepret.programs.shared import last_line, prepare
 from deepret.quiet import quiet
 from deepret.reports.cleaning.page import write_report
 from deepret.reports.table import table
-from deepret.runs.lock import LOCK, hold, let_go
-
-MARK = "cleaning.json"
-"""The file that says that a folder is a cleaning's own, and what came out."""
-WRITTEN = ("images.csv", "dropped.csv", "pairs.parquet", "report.html")
-FOLDERS = ("report", PHOTOGRAPHS)
-"""What a cleaning writes, and what ``overwrite`` takes away."""
+from deepret.runs.lock import writing
 
 
 def clean(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -58,11 +44,20 @@ def clean(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     config = prepare(cfg, "clean")
     check_splits(config["splits"])
     shard = shard_of(config["shard"], config["merge"])
-    data, out = build(config["data"], seed=config["seed"]), Path(config["out"]).expanduser()
+    out = Path(config["out"]).expanduser()
     check_free(out, config["overwrite"])
+    with contextlib.nullcontext() if shard is not None else writing(out):
+        return _cleaned(config, out, shard, overrides, start)
+
+
+def _cleaned(
+    config: dict[str, Any], out: Path, shard: tuple[int, int] | None, overrides: list[str], start: float
+) -> dict[str, Any]:
+    """``clean``, while no other program writes in the folder; a shard writes nothing there either."""
+    data = build(config["data"], seed=config["seed"])
     with collected() as left_out:
         catalogue: Catalogue = data.load(single=True) if isinstance(data, Photographs) else data.load()
-    check_apart(out, catalogue.root)
+    check_apart(out, catalogue, left_out)
     cleaning = Cleaning(
         catalogue,
         config["splits"],
@@ -124,43 +119,6 @@ def shard_of(text: str | None, merge: bool) -> tuple[int, int] | None:
     return int(first), int(count)
 
 
-def check_apart(out: Path, root: Path) -> None:
-    """Makes sure that what is written does not mix with the photographs, or replace any.
-
-    Raises:
-        UserError: the folder is, or is in, that of the photographs, or these are where something is written to.
-    """
-    there, photographs = out.resolve(), root.resolve()
-    if there == photographs or there.is_relative_to(photographs):
-        raise UserError(f"out={out}: that is in {root}, of which it would become a part; name a folder elsewhere.")
-    if any(photographs.is_relative_to(there / name) for name in FOLDERS):
-        raise UserError(f"out={out}: the photographs of {root} would be replaced; name a folder elsewhere.")
-
-
-def check_free(out: Path, overwrite: bool) -> None:
-    """Makes sure that a folder holds nothing that may not be replaced.
-
-    Raises:
-        UserError: it holds something that no cleaning wrote, or a cleaning that is not to be overwritten.
-    """
-    if not out.exists():
-        return
-    if not out.is_dir():
-        raise UserError(f"out={out}: that is a file; name a folder.")
-    if not (out / MARK).is_file():
-        if any(path.name != LOCK for path in out.iterdir()):
-            raise UserError(f"out={out}: there is something already, of no cleaning; name a folder that is empty.")
-    elif _finished(out) and not overwrite:
-        raise UserError(f"out={out}: a cleaning is there already: overwrite=true replaces it, or name another folder.")
-
-
-def _finished(out: Path) -> bool:
-    try:
-        return bool(json.loads((out / MARK).read_text(encoding="utf-8"))["finished"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
 def compare_share(cleaning: Cleaning, shard: int, shards: int, start: float) -> dict[str, Any]:
     """Compares one share of the pairs; gives the figures that the last line prints."""
     blocks = cleaning.matcher.share(shard, shards)
@@ -197,35 +155,15 @@ def write(
     """Writes what came out, images.csv last; gives the figures.
 
     Raises:
-        UserError: the disk is full, another program writes there, or nothing is kept.
+        UserError: the disk is full, something else is there by now, or nothing is kept.
     """
-    write_whole(out / MARK, json.dumps({"finished": False}).encode())
-    try:
-        hold(out)
-    except UserError:
-        raise UserError(f"out={out}: another program writes there; wait for it, or stop it.") from None
-    try:
-        values = _written(found, left_out, out, config, overrides)
-    finally:
-        let_go(out)
-        (out / LOCK).unlink(missing_ok=True)
-    return values
-
-
-def _written(
-    found: Cleaned, left_out: list[tuple[Row, str]], out: Path, config: dict[str, Any], overrides: list[str]
-) -> dict[str, Any]:
-    """``write``, while the folder is held."""
-    for name in WRITTEN:
-        (out / name).unlink(missing_ok=True)
-    for name in FOLDERS if config["overwrite"] else ():
-        shutil.rmtree(out / name, ignore_errors=True)
+    begin(out, config["overwrite"])
     rows = dropped(found, left_out)
     write_dropped(out / "dropped.csv", rows)
     links = write_pairs(out / "pairs.parquet", found)
     catalogue = cleaned_catalogue(found, out)
     if config["copy"]:
-        catalogue = copied(catalogue, catalogue)
+        catalogue = copied(catalogue)
     reasons = Counter(kind(why) for *_, why in rows)
     kept = sum(len(one.labels) for one in found.classes)
     values = {
@@ -251,7 +189,7 @@ def _written(
             f"shows what was compared. graph.unverified=keep passes such classes on."
         )
     catalogue.write_csv(out / "images.csv")
-    write_whole(out / MARK, json.dumps({"finished": True, **values, "config": config}, indent=1).encode())
+    finish(out, {**values, "config": config})
     print(table(["dropped because", "photographs"], list(reasons.most_common())) if reasons else "nothing is dropped")
     print(f"kept: {kept:,} photographs; report: {out / 'report.html'}", flush=True)
     return values

@@ -18,7 +18,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError
 from deepret.files import PARTS, replacing, write_whole
-from deepret.runs.lock import LOCK, hold, let_go
+from deepret.runs.lock import LOCK, writing
 
 BEGUN = ".begun"
 """A file beside tars that are not all there yet: what is packed."""
@@ -42,20 +42,38 @@ def pack(root: str, out: str, images: PositiveInt = 10_000, seed: NonNegativeInt
         UserError: no photographs, one that cannot be read, or a folder that holds something else or cannot be written.
     """
     target = Path(out).expanduser()
-    mark = target / BEGUN
     if target.resolve().is_relative_to(Path(root).expanduser().resolve()):
         raise UserError(f"out={out}: that is in {root}, of which it would become a part; name a folder elsewhere.")
-    if target.exists() and not mark.is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise UserError(f"out={out}: there is something already; name a folder that is empty.")
+    check_free(target)
     catalogue = Photographs(root).load()
     what = hashlib.sha256(f"{images} {seed} {_listed(catalogue, catalogue.paths)}".encode(errors="surrogateescape"))
-    if mark.is_file() and mark.read_text() != what.hexdigest():
-        raise UserError(f"out={out}: other photographs have begun to be packed there; name a folder that is empty.")
-    write_whole(mark, what.hexdigest().encode())
-    try:
-        hold(target)
-    except UserError:
-        raise UserError(f"out={out}: another program packs there; wait for it, or stop it.") from None
+    with writing(target):
+        check_free(target, what.hexdigest())
+        return _packed(catalogue, target, images, seed, what.hexdigest())
+
+
+def check_free(target: Path, what: str | None = None) -> None:
+    """Makes sure that a folder is empty, or one that has begun to be packed.
+
+    Args:
+        target: the folder.
+        what: what is to be packed, once that is known.
+
+    Raises:
+        UserError: it holds something else.
+    """
+    mark = target / BEGUN
+    if not mark.is_file():
+        own = (LOCK, f".{BEGUN}.*.part")
+        if target.exists() and not (target.is_dir() and all(any(map(path.match, own)) for path in target.iterdir())):
+            raise UserError(f"out={target}: there is something already; name a folder that is empty.")
+    elif what is not None and mark.read_text() != what:
+        raise UserError(f"out={target}: other photographs have begun to be packed there; name a folder that is empty.")
+
+
+def _packed(catalogue: Catalogue, target: Path, images: int, seed: int, what: str) -> dict[str, object]:
+    """``pack``, while the folder is held."""
+    write_whole(target / BEGUN, what.encode())
     for begun in target.glob(PARTS):
         begun.unlink()
     order = np.random.default_rng(seed).permutation(len(catalogue))
@@ -76,9 +94,7 @@ def pack(root: str, out: str, images: PositiveInt = 10_000, seed: NonNegativeInt
                     _add(tar, key, catalogue, row)
                     bar.update()
     write_whole(target / "images.csv", _listed(catalogue, paths).encode("utf-8", "surrogateescape"))
-    mark.unlink()
-    let_go(target)
-    (target / LOCK).unlink(missing_ok=True)
+    (target / BEGUN).unlink()
     tars = len(range(0, len(catalogue), images))
     return {"images": len(catalogue), "tars": tars, "out": str(target)}
 

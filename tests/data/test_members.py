@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from deepret.data import members
+from deepret.data.catalogue import Catalogue
 from deepret.data.folder import images_below, label_of
 from deepret.data.loading import photo_loader
 from deepret.data.photo import Photo, open_photo, upright_size
@@ -138,7 +139,7 @@ def test_what_is_wrong_with_a_tar_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no photograph in it"):
         Photographs(str(tmp_path), cache=None).load()
     (tmp_path / "images.csv").write_text("path,label,split\nt.tar/a.png,x,train\nt.tar/b.png,x,train\n")
-    with pytest.raises(UserError, match=r"2 of 2 files are missing .*'t\.tar/a\.png' \(line 2\)"):
+    with pytest.raises(UserError, match=r"2 of 2 files are missing, .*'t\.tar/a\.png' \(line 2\)"):
         Photographs(str(tmp_path), cache=None).load()
 
 
@@ -222,6 +223,22 @@ def test_what_is_there_is_not_packed_over(tmp_path: Path) -> None:
         pack(str(root), str(root))
     with pytest.raises(UserError, match=r"out=.*there is something already"):
         pack(str(root), str(tmp_path))
+
+
+def test_two_programs_do_not_pack_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, out, load = labelled(tmp_path / "photos"), tmp_path / "shards", Photographs.load
+    out.mkdir()
+    (out / "..begun.1.2.part").touch()  # of one that was killed as it began
+
+    def meanwhile(self: Photographs) -> Catalogue:
+        monkeypatch.undo()
+        pack(str(root), str(out), images=10)
+        return load(self)
+
+    monkeypatch.setattr(Photographs, "load", meanwhile)
+    with pytest.raises(UserError, match="there is something already"):
+        pack(str(root), str(out), images=24)
+    assert len(list(out.iterdir())) == 4
 
 
 def test_packing_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

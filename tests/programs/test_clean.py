@@ -23,6 +23,7 @@ from started import ROOT, hear_control_c
 
 from deepret import files
 from deepret.cleaning.pairs import compared
+from deepret.cleaning.stages import Cleaning
 
 FAST = ("features.size=260", "features.count=400", "links.across=400", "threads=1")
 
@@ -42,7 +43,7 @@ def content(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.name != ".lock"  # who closes a file lets go of all its process' locks on it
     }
 
 
@@ -117,6 +118,19 @@ def test_a_folder_is_not_replaced_unless_that_is_asked_for(program, folder: Path
     assert outcome(out) == first
 
 
+def copies_listed(folder: Path, tmp_path: Path) -> dict[str, Path]:
+    """A cleaning's folder with copies, and a folder whose list names them."""
+    done, again = tmp_path / "done", tmp_path / "again"
+    (done / "photographs").mkdir(parents=True)
+    (done / "cleaning.json").write_text('{"made_by": "deepret clean", "finished": true}')
+    again.mkdir()
+    lines = [f"../done/photographs/{number}.png,thing,train\n" for number in (1, 2)]
+    (again / "images.csv").write_text("path,label,split\n" + "".join(lines))
+    for number in (1, 2):
+        (done / "photographs" / f"{number}.png").write_bytes((folder / "thing0" / f"{number}.png").read_bytes())
+    return {"done": done, "again": again}
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -125,6 +139,8 @@ def test_a_folder_is_not_replaced_unless_that_is_asked_for(program, folder: Path
         (["out={other}"], "of no cleaning"),
         (["out={other}", "overwrite=true"], "of no cleaning"),
         (["out={other}/mine.txt"], "that is a file"),
+        (["out={other}/mine.txt/new"], "Not a directory; name a folder that can be written"),
+        (["out={done}", "data.root={again}", "overwrite=true"], "1.png would be replaced"),
         (["out={new}", "splits=[trian]"], "splits=trian"),
         (["out={new}", "splits=[]"], "splits=[train]"),
         (["out={new}", "splits=[query]"], "no photograph of query has a label"),
@@ -140,9 +156,10 @@ def test_a_folder_is_not_replaced_unless_that_is_asked_for(program, folder: Path
 def test_a_mistake_is_one_message(program, folder: Path, tmp_path: Path, words: list[str], said: str) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").touch()
+    places = {"root": folder, "other": tmp_path / "other", "new": tmp_path / "new", **copies_listed(folder, tmp_path)}
     before = content(tmp_path)
-    places = {"root": folder, "other": tmp_path / "other", "new": tmp_path / "new"}
-    ended = program("clean", f"data.root={folder}", f"cache={tmp_path / 'c'}", *(w.format(**places) for w in words))
+    root = [] if any(word.startswith("data.root=") for word in words) else [f"data.root={folder}"]
+    ended = program("clean", *root, f"cache={tmp_path / 'c'}", *(w.format(**places) for w in words))
     assert ended.code == 2
     assert said in ended.err
     assert ended.err.startswith("error: ")
@@ -160,6 +177,51 @@ def test_the_photographs_of_a_copy_are_never_replaced(program, folder: Path, tmp
     ended = program("clean", f"data.root={out / 'photographs'}", f"out={out}", "overwrite=true", *FAST)
     assert ended.code == 2
     assert "would be replaced" in ended.err
+
+
+def test_what_another_writes_while_pairs_are_compared_is_left_as_it_is(
+    program, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, match = tmp_path / "clean", Cleaning.match
+
+    def meanwhile(self: Cleaning, shard: int = 0, shards: int = 1) -> None:
+        match(self, shard, shards)
+        (out / "images.csv").write_text("by hand")
+
+    monkeypatch.setattr(Cleaning, "match", meanwhile)
+    ended = program("clean", f"data.root={folder}", f"out={out}", *FAST)
+    assert ended.code == 2
+    assert "of no cleaning" in ended.err
+    assert {path.name: path.read_text() for path in out.iterdir()} == {"images.csv": "by hand"}
+
+
+@pytest.mark.slow
+def test_a_second_program_is_refused_at_once_and_touches_nothing(
+    program, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, match = tmp_path / "clean", Cleaning.match
+    words = (f"data.root={folder}", f"out={out}", *FAST)
+    assert program("clean", *words).code == 0
+    errors = []
+
+    def meanwhile(self: Cleaning, shard: int = 0, shards: int = 1) -> None:
+        match(self, shard, shards)
+        before = content(out)
+        assert json.loads((out / "cleaning.json").read_text())["finished"]
+        for more in ((), ("overwrite=true",)):
+            second = started(folder, out, tmp_path / "other", *more)
+            errors.append(second.communicate(timeout=100)[1])
+            assert second.returncode == 2
+        assert content(out) == before
+        assert not (tmp_path / "other").exists()
+
+    monkeypatch.setattr(Cleaning, "match", meanwhile)
+    first = outcome(out)
+    assert program("clean", *words, "overwrite=true").code == 0
+    assert "a cleaning is there already" in errors[0]
+    assert "another program writes there" in errors[1]
+    assert outcome(out) == first
+    assert not [path.name for path in out.glob(".*")]
 
 
 def test_shards_come_together_to_what_one_process_finds(program, folder: Path, tmp_path: Path) -> None:
@@ -284,9 +346,10 @@ def test_a_full_disk_is_said_and_what_is_done_is_kept(
     assert not made
 
 
-def started(root: Path, out: Path, cache: Path) -> subprocess.Popen[str]:
+def started(root: Path, out: Path, cache: Path, *more: str) -> subprocess.Popen[str]:
+    words = (f"data.root={root}", f"out={out}", f"cache={cache}", *FAST, *more)
     return subprocess.Popen(
-        [sys.executable, "-m", "deepret", "clean", f"data.root={root}", f"out={out}", f"cache={cache}", *FAST],
+        [sys.executable, "-m", "deepret", "clean", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

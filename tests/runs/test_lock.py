@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from deepret.errors import UserError
 from deepret.runs.checkpoint import write_bytes
-from deepret.runs.lock import hold, let_go
+from deepret.runs.lock import LOCK, hold, let_go, writing
 from deepret.runs.run import Run
 
 HOLDS = """
@@ -47,6 +50,61 @@ def test_one_program_at_a_time(tmp_path: Path) -> None:
     let_go(tmp_path)
     process = holder(tmp_path)  # free for another one
     process.communicate()
+
+
+def test_a_lock_whose_file_is_taken_away_meanwhile_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+
+    def gone_after_opening(path: Path, *words: str) -> IO[str]:
+        monkeypatch.undo()
+        file = opened(path, *words)
+        path.unlink()
+        other.append(holder(tmp_path))
+        return file
+
+    other: list[subprocess.Popen[str]] = []
+    monkeypatch.setattr(Path, "open", gone_after_opening)
+    with pytest.raises(UserError, match="is still training"):
+        hold(tmp_path)
+    other[0].communicate()
+
+
+def test_who_writes_is_alone_and_takes_its_lock_away_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, there = tmp_path / "a" / "b", []
+    monkeypatch.setattr(
+        "deepret.runs.lock.let_go", lambda folder: (there.append((folder / LOCK).exists()), let_go(folder))
+    )
+    with writing(out):
+        (out / "kept.txt").touch()
+        there.clear()
+    assert there == [False]
+    assert [path.name for path in out.iterdir()] == ["kept.txt"]
+    process = holder(out)
+    with pytest.raises(UserError, match=rf"out={out}: another program writes there"), writing(out):
+        pytest.fail("it is held")
+    assert (out / LOCK).exists()
+    process.communicate()
+
+
+def test_folders_that_stay_empty_are_taken_away(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    for out in (tmp_path / "own", tmp_path / "a" / "b"):
+        with pytest.raises(KeyError), writing(out):
+            raise KeyError
+    assert [path.name for path in tmp_path.rglob("*")] == ["own"]
+
+
+def test_a_folder_that_cannot_be_made_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"out=.*x: .*Not a directory; name a folder"), writing(tmp_path / "file" / "x"):
+        pytest.fail("it is in a file")
+
+    def full(*words: object, **more: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    with pytest.raises(UserError, match="the disk is full; make room there"), writing(tmp_path / "x"):
+        pytest.fail("the disk is full")
 
 
 def test_the_last_run_is_one_that_nobody_trains_in(tmp_path: Path) -> None:
