@@ -59,9 +59,13 @@ def box_of(found: Cleaned, row: int) -> Box | None:
 def seen_from(folder: Path, file: Path) -> str:
     """The path of a file relative to a folder, with ``/``; absolute where they have nothing in common.
 
-    So both may move together, as long as they lie beside each other somewhere.
+    So both may move together, as long as they lie beside each other somewhere. What stands before a ``..`` is
+    resolved: that of a symbolic link leads to where the link's target lies, not back to the link.
     """
-    there, here = Path(os.path.normpath(file.absolute())), folder.resolve()
+    parts = file.absolute().parts
+    turn = max((i + 1 for i, part in enumerate(parts) if part == ".."), default=0)
+    there, here = Path(*parts[:turn]).resolve() if turn else Path(), folder.resolve()
+    there = there.joinpath(*parts[turn:])
     if there.parts[:2] != here.parts[:2]:  # another drive, or only the root of the file system above both
         return there.as_posix()
     return PurePath(os.path.relpath(there, here)).as_posix()

@@ -6,10 +6,8 @@ import contextlib
 import difflib
 import json
 import os
-import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 from deepret.data import members
 from deepret.data.catalogue import Catalogue
@@ -40,24 +38,33 @@ class Broken(LeftOut):
 
 @contextlib.contextmanager
 def collected(kind: type[LeftOut] = LeftOut) -> Iterator[list[tuple[Row, str]]]:
-    """Collects the photographs that are left out, each with why, while that is said as always.
+    """Collects the photographs that ``leave_out`` is told of, each with why, while that is said as always.
 
     Args:
         kind: of what is said, such as ``Broken``.
     """
     found: list[tuple[Row, str]] = []
-    shown = warnings.showwarning
 
-    def heard(message: Warning | str, *where: Any, **more: Any) -> None:
+    def hear(message: LeftOut) -> None:
         if isinstance(message, kind):
             found.extend(message.rows)
-        shown(message, *where, **more)
 
-    warnings.showwarning = heard
+    _listeners.append(hear)
     try:
         yield found
     finally:
-        warnings.showwarning = shown
+        _listeners.remove(hear)
+
+
+_listeners: list[Callable[[LeftOut], None]] = []
+"""Hear of what is left out, whether or not that is shown: of several processes the first one shows it, once."""
+
+
+def leave_out(message: LeftOut) -> None:
+    """Tells the user which photographs are left out, and whoever collects them."""
+    for hear in _listeners:
+        hear(message)
+    report(message)
 
 
 def check_folder(root: Path, key: str) -> None:
@@ -123,8 +130,14 @@ def label_of(root: Path, image: Path) -> str:
     """The label of an image by where it lies: its first folder below the root, or within its tar file.
 
     An image that lies loose in a tar file has what stands in the member beside it, KEY.cls, or as ``label`` in
-    KEY.json, as WebDataset's samples do. Empty where nothing says it.
+    KEY.json, as WebDataset's samples do. Empty where nothing says it. Without spaces around it, and text whatever the
+    folder's name: a byte 0xe9 that is no UTF-8 is written ``\\udce9``, so that ``images.csv`` can hold it.
     """
+    return _written(root, image).strip().encode("utf-8", "backslashreplace").decode()
+
+
+def _written(root: Path, image: Path) -> str:
+    """The label as it is written."""
     parts = members.split(image)
     if parts is None:
         names = image.relative_to(root).parts
@@ -134,20 +147,35 @@ def label_of(root: Path, image: Path) -> str:
         return name.split("/")[0]
     key = name.partition(".")[0]
     with contextlib.suppress(OSError):
-        return members.content(tar / f"{key}.cls").decode("utf-8", "replace").strip()
+        return members.content(tar / f"{key}.cls").decode("utf-8", "replace")
     with contextlib.suppress(OSError, ValueError, AttributeError):
         label = json.loads(members.content(tar / f"{key}.json")).get("label")
         return "" if label is None else str(label)
     return ""
 
 
-def sound(root: Path, rows: list[Row], strict: bool, cache: Path | None) -> Catalogue:
+def sound(
+    root: Path,
+    rows: list[Row],
+    strict: bool,
+    cache: Path | None,
+    shared_out: Callable[[list[Row], list[bool]], list[Row]] | None = None,
+) -> Catalogue:
     """The catalogue of the rows whose files can be used.
+
+    Args:
+        root: the folder.
+        rows: what is listed of it.
+        strict: whether a file that cannot be used is a mistake.
+        cache: where it is kept which files are sound.
+        shared_out: gives the rows their splits, by which of them can be used.
 
     Raises:
         UserError: a box outside its photograph; with ``strict``, a file that cannot be used; no file that can.
     """
     seen = look_at_all(root, [row.path for row in rows], cache)
+    if shared_out is not None:
+        rows = shared_out(rows, [not what.wrong for what in seen])
     wrong = [(row, what.wrong) for row, what in zip(rows, seen, strict=True) if what.wrong]
     if wrong:
         broken = [f"{row.path} ({why})" for row, why in wrong]
@@ -155,7 +183,7 @@ def sound(root: Path, rows: list[Row], strict: bool, cache: Path | None) -> Cata
         if strict or len(broken) == len(rows):
             remedy = "data.strict=false leaves them out" if len(broken) < len(rows) else "there is nothing else in it"
             raise UserError(f"{text}: {first(broken, NAMED)}; mend or remove them ({remedy}).")
-        report(Broken(f"{text} and are left out: {first(broken, NAMED)}", wrong))
+        leave_out(Broken(f"{text} and are left out: {first(broken, NAMED)}", wrong))
     kept = [(row, what) for row, what in zip(rows, seen, strict=True) if not what.wrong]
     for row, (width, height, *_) in kept:
         for x0, y0, x1, y1 in row.boxes:

@@ -26,7 +26,8 @@ class Row:
     """A photograph as it is listed.
 
     Args:
-        path: relative to the folder, with ``/`` between folders, or absolute.
+        path: relative to the folder, with ``/`` between folders, or absolute; bytes of it that are no UTF-8 are
+            surrogates, as ``os.fsdecode`` has them.
         label: what it shows; empty where nobody says.
         split: what it is for.
         boxes: its own object's box, or none.
@@ -70,9 +71,9 @@ def read_list(path: Path, single: bool = False) -> list[Row]:
 def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
     """Line number and fields of each photograph."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
+        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
             reader = csv.reader(file)
-            names = [name.strip() for name in next(reader, [])]
+            names = [_text(name.strip()) for name in next(reader, [])]
             _check_columns(path, names)
             found = []
             for values in reader:
@@ -83,12 +84,28 @@ def _lines(path: Path) -> list[tuple[int, dict[str, str]]]:
                         f"{path}:{reader.line_num}: {len(values)} values for {len(names)} columns; "
                         f'quote a value that holds a comma: "a, b".'
                     )
-                found.append((reader.line_num, dict(zip(names, (v.strip() for v in values), strict=True))))
+                fields = dict(zip(names, (value.strip() for value in values), strict=True))
+                for name, value in fields.items():
+                    try:
+                        _text(value)
+                    except UnicodeDecodeError:
+                        if name != "path" or not members.exists(path.parent / value):
+                            raise
+                found.append((reader.line_num, fields))
             return found
     except OSError as error:
         raise UserError(f"{path}: cannot be opened ({error.strerror}).") from None
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot be read as a CSV file in UTF-8 ({error}); save it as one.") from None
+
+
+def _text(value: str) -> str:
+    """A value that has to be text; only a file's name may be none.
+
+    Raises:
+        UnicodeDecodeError: it is not in UTF-8.
+    """
+    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode()
 
 
 def _check_columns(path: Path, names: list[str]) -> None:
@@ -110,7 +127,9 @@ def _check_columns(path: Path, names: list[str]) -> None:
 
 def _row(path: Path, line: int, fields: dict[str, str], seen: dict[str, int]) -> Row:
     where = f"{path}:{line}"
-    name = PurePosixPath(fields["path"].replace("\\", "/"))
+    name = PurePosixPath(fields["path"])
+    if "\\" in fields["path"] and not members.exists(path.parent / name):  # as Windows writes paths
+        name = PurePosixPath(fields["path"].replace("\\", "/"))
     label, split = fields["label"], fields["split"]
     if not fields["path"]:
         raise UserError(f"{where}: the path is empty; give the photograph's, relative to {path.parent}.")

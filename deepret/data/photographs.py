@@ -13,7 +13,7 @@ from pydantic import Field, NonNegativeInt
 from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import IMAGES, first, report
-from deepret.data.folder import LeftOut, check_folder, images_below, label_of, sound
+from deepret.data.folder import LeftOut, check_folder, images_below, label_of, leave_out, sound
 from deepret.data.listing import Row, read_list
 from deepret.data.views import view_catalogue
 from deepret.errors import UserError
@@ -77,12 +77,17 @@ class Photographs:
             found = without_single_images(sound(self.root, read_list(listed, single), self.strict, self.cache))
             report_shared_labels(found)
         else:
-            found = without_single_images(sound(self.root, self._folders(), self.strict, self.cache))
-            split = class_splits(sorted({*found.labels} - {""}), self.val_share, self.test_share, self.split_seed)
-            found = replace(found, splits=[split.get(label, "gallery") for label in found.labels])
+            found = without_single_images(sound(self.root, self._folders(), self.strict, self.cache, self._shared_out))
         if self.views is None:
             return found
         return found.joined(view_catalogue(Path(self.views), self.strict, self.cache, "data.views"))
+
+    def _shared_out(self, rows: list[Row], usable: list[bool]) -> list[Row]:
+        """Rows with the splits of their classes; those of a class that less than two usable files have stay as are."""
+        counts = Counter(row.label for row, use in zip(rows, usable, strict=True) if use and row.label)
+        labels = sorted(label for label, count in counts.items() if count > 1)
+        split = class_splits(labels, self.val_share, self.test_share, self.split_seed)
+        return [replace(row, split=split.get(row.label, row.split)) for row in rows]
 
     def _folders(self) -> list[Row]:
         """Rows from the folders' names, not yet shared out; a flat folder's photographs have no label.
@@ -95,26 +100,36 @@ class Photographs:
             packed = next(self.root.rglob("*.tar.*z*"), None)
             mend = f"; {packed.name} has to be unpacked: gunzip makes a .tar of it" if packed else ""
             raise UserError(f"data.root={self.root}: there is no photograph in it (endings: {' '.join(IMAGES)}){mend}.")
-        names = [file.relative_to(self.root) for file in files]
-        if any(members.split(file) for file in files):
-            self._check_tars(files)
-            return self._packed(files)
-        inside = [name for name in names if len(name.parts) > 1]
-        labels = {name.parts[0] for name in inside}
-        if len(labels) == 1 and len({name.parts[1] for name in inside if len(name.parts) > 2}) > 1:
-            below = self.root / labels.pop()
+        in_tars = any(members.split(file) for file in files)
+        check = self._check_tars if in_tars else self._check_folders
+        check(files)
+        labels = [label_of(self.root, file) for file in files]
+        names = [file.relative_to(self.root).as_posix() for file in files]
+        if not any(labels):
+            return [Row(name, "", "gallery") for name in names]
+        loose = [name for name, label in zip(names, labels, strict=True) if not label]
+        if loose:
+            text, why = f"{len(loose):,} photographs have no label and are left out", "no label"
+            if not in_tars:
+                text = f"sub-folders are labels, so {len(loose):,} photographs beside them are left out"
+                why = "beside the folders that are labels"
+            rows = [(Row(name, "", ""), why) for name in loose]
+            leave_out(LeftOut(f"{self.root}: {text}: {first(loose, 3)}", rows))
+        return [Row(name, label, "train") for name, label in zip(names, labels, strict=True) if label]
+
+    def _check_folders(self, files: list[Path]) -> None:
+        """Looks for labels that are not where they are looked for.
+
+        Raises:
+            UserError: the labels are one folder further down.
+        """
+        inside = [parts for file in files if len(parts := file.relative_to(self.root).parts) > 1]
+        tops, below = {parts[0] for parts in inside}, {parts[1] for parts in inside if len(parts) > 2}
+        if len(tops) == 1 and len(below) > 1:
+            only = self.root / tops.pop()
             raise UserError(
-                f"data.root={self.root}: all sub-folders are in {below.name}; did you mean data.root={below}?"
+                f"data.root={self.root}: all sub-folders are in {only.name}; did you mean data.root={only}?"
             )
-        if not labels:
-            return [Row(name.as_posix(), "", "gallery") for name in names]
-        if len(inside) < len(names):
-            loose = first((name.as_posix() for name in names if len(name.parts) == 1), 3)
-            report(
-                f"{self.root}: sub-folders are labels, so {len(names) - len(inside):,} photographs beside them are "
-                f"left out: {loose}"
-            )
-        return [Row(name.as_posix(), name.parts[0], "train") for name in inside]
 
     def _check_tars(self, files: list[Path]) -> None:
         """Looks for what becomes of ``tar cf photos.tar photos``, where all that is inside would have one label.
@@ -130,18 +145,6 @@ class Photographs:
                 f"data.root={self.root}: all folders in the tar files there are in {top}, which would be their label; "
                 f"pack what is in it, tar -C {top} -cf NAME.tar ., or with deepret pack root={top} out=DIR."
             )
-
-    def _packed(self, files: list[Path]) -> list[Row]:
-        """Rows of photographs of which some lie in tar files."""
-        labels = [label_of(self.root, file) for file in files]
-        names = [file.relative_to(self.root).as_posix() for file in files]
-        if not any(labels):
-            return [Row(name, "", "gallery") for name in names]
-        rows = [Row(name, label, "train") for name, label in zip(names, labels, strict=True) if label]
-        if len(rows) < len(names):
-            loose = first((name for name, label in zip(names, labels, strict=True) if not label), 3)
-            report(f"{self.root}: {len(names) - len(rows):,} photographs have no label and are left out: {loose}")
-        return rows
 
 
 def class_splits(labels: list[str], val_share: float, test_share: float, seed: int) -> dict[str, str]:
@@ -181,7 +184,7 @@ def without_single_images(catalogue: Catalogue) -> Catalogue:
     text = f"{catalogue.root}: {len(single):,} classes of one image are left out, as nothing compares with it: {names}"
     lost = [i for i, key in enumerate(keys) if counts.get(key) == 1]
     rows = [Row(catalogue.paths[i], catalogue.labels[i], catalogue.splits[i]) for i in lost]
-    report(LeftOut(text, [(row, "the only photograph of its class") for row in rows]))
+    leave_out(LeftOut(text, [(row, "the only photograph of its class") for row in rows]))
     return found
 
 

@@ -182,7 +182,7 @@ def write(
         "out": str(out),
     }
     more = {"command": " ".join(["deepret clean", *overrides]), "cleaned": str(found.catalogue.root)}
-    write_report(out, found, config["drawn"], more)
+    write_report(out, found, config["drawn"], more, left_out)
     if not kept:
         raise UserError(
             f"nothing is kept: no class has two photographs that are verified to show the same; {out / 'report.html'} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,8 @@ def test_rows_come_as_they_are_written(listed) -> None:
         (BOXED + "1.jpg,a,train,0,0,,9\n", ["images.csv:2", "no box"]),
         (BOXED + "1.jpg,a,train,0,0,wide,9\n", ["images.csv:2", "wide"]),
         (HEAD.encode() + "1.jpg,été,train".encode("latin-1"), ["images.csv", "UTF-8"]),
+        (HEAD.encode() + "été.jpg,a,train".encode("latin-1"), ["images.csv", "UTF-8"]),  # and there is no such file
+        (HEAD.replace("path", "pfad-é").encode("latin-1"), ["images.csv", "UTF-8"]),
         (HEAD.encode("utf-16"), ["images.csv", "UTF-8"]),
     ],
 )
@@ -100,3 +103,20 @@ def test_each_mistake_is_named_where_it_stands(listed, text: str | bytes, parts:
 def test_a_class_of_one_image_is_right_where_it_is_searched(listed) -> None:
     rows = read_list(listed(HEAD + "1.jpg,a,query\n2.jpg,a,gallery\n3.jpg,b,distractor\n"))
     assert len(rows) == 3
+
+
+def test_names_that_a_disk_has_and_text_has_not(listed, photos: Path) -> None:
+    names = [os.fsdecode(b"caf\xe9.jpg"), "a\\b.jpg", "sub\\c.jpg"]
+    for name in names:
+        (photos / name).touch()
+    (photos / "sub" / "c.jpg").touch()  # another than the one whose name holds a backslash
+    rows = "".join(f"{name},a,train\n" for name in names)
+    found = read_list(listed((HEAD + rows).encode("utf-8", "surrogateescape")))
+    assert [row.path for row in found] == names
+
+
+def test_a_name_that_is_no_text_excuses_no_label(listed, photos: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.jpg")
+    (photos / name).touch()
+    with pytest.raises(UserError, match=r"images\.csv: cannot be read as a CSV file in UTF-8 .*save it as one"):
+        read_list(listed((HEAD + f"{name},\udce9t\udce9,train\n").encode("utf-8", "surrogateescape")))

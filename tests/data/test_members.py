@@ -160,10 +160,10 @@ def test_a_tar_that_is_cut_off_under_way(tmp_path: Path) -> None:
 
 def test_labels_of_packed_photographs(tmp_path: Path) -> None:
     flat = {"0.png": picture(0), "0.cls": b"eiffel\n", "1.png": picture(1), "1.json": json.dumps({"label": 7}).encode()}
-    flat |= {"4.png": picture(4), "4.json": b'{"label": null}'}
+    flat |= {"4.png": picture(4), "4.json": b'{"label": null}', "5.png": picture(5), "5.json": b'{"label": " a "}'}
     tar = packed(tmp_path / "sub" / "s.tar", {**flat, "colosseum/2.png": picture(2), "3.x.png": picture(3)})
     found = {path.name: label_of(tmp_path, path) for path in images_below(tmp_path)}
-    assert found == {"0.png": "eiffel", "1.png": "7", "2.png": "colosseum", "3.x.png": "", "4.png": ""}
+    assert found == {"0.png": "eiffel", "1.png": "7", "2.png": "colosseum", "3.x.png": "", "4.png": "", "5.png": "a"}
     assert label_of(tmp_path, tmp_path / "a" / "b" / "c.png") == "a"
     assert tar.parent.name == "sub"
 

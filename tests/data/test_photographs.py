@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import tarfile
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from deepret.data.folder import collected
+from deepret.data.listing import Row
 from deepret.data.photographs import Photographs, class_splits
 from deepret.errors import UserError
 
@@ -129,8 +134,38 @@ def test_hidden_files_and_folders_are_no_photographs(folders: Path, write) -> No
 def test_photographs_beside_the_sub_folders_are_left_out_and_named(folders: Path, write) -> None:
     before = load(folders)
     write("loose.jpg")
-    with pytest.warns(UserWarning, match=r"1 photographs beside them are left out: loose\.jpg"):
+    with collected() as lost, pytest.warns(UserWarning, match=r"1 photographs beside them are left out: loose\.jpg"):
         assert load(folders) == before
+    assert lost == [(Row("loose.jpg", "", ""), "beside the folders that are labels")]
+
+
+def test_packed_photographs_without_a_label_are_left_out_and_named(folders: Path, write) -> None:
+    before = load(folders)
+    content = write("x.jpg").read_bytes()
+    (folders / "x.jpg").unlink()
+    with tarfile.open(folders / "s.tar", "w") as tar:
+        entry = tarfile.TarInfo("x.jpg")
+        entry.size = len(content)
+        tar.addfile(entry, io.BytesIO(content))
+    with collected() as lost, pytest.warns(UserWarning, match=r"1 photographs have no label and .*: s\.tar/x\.jpg"):
+        assert load(folders) == before
+    assert lost == [(Row("s.tar/x.jpg", "", ""), "no label")]
+
+
+def test_a_folder_whose_name_has_spaces_around_it_is_the_same_label(folders: Path, write) -> None:
+    write(" a/7.jpg")
+    found = load(folders)
+    assert Counter(found.labels)["a"] == 3
+    assert set(found.labels) == set("abcdefgh")
+
+
+def test_names_of_any_kind_can_be_listed(folders: Path) -> None:
+    (folders / "a/0.jpg").rename(folders / "a" / "x\\y.jpg")
+    (folders / "b/0.jpg").rename(folders / "b" / os.fsdecode(b"caf\xe9.jpg"))
+    (folders / "c").rename(folders / os.fsdecode(b"caf\xe9"))
+    found = load(folders)
+    found.write_csv(folders / "images.csv")
+    assert load(folders) == found
 
 
 def test_labels_one_folder_further_down(folders: Path) -> None:
@@ -190,6 +225,28 @@ def test_broken_files_move_no_class_to_another_split(folders: Path) -> None:
     with pytest.warns(UserWarning, match="1 of 23"):
         after = load(folders)
     assert dict(zip(after.labels, after.splits, strict=True)) == dict(zip(before.labels, before.splits, strict=True))
+
+
+def test_broken_files_are_said_to_be_of_their_class_split(folders: Path) -> None:
+    split = dict(zip(load(folders).labels, load(folders).splits, strict=True))
+    names = [f"{label}/broken.jpg" for label in "abcdefgh"]
+    spoil(folders, *names)
+    with collected() as lost, pytest.warns(UserWarning, match="8 of 31"):
+        load(folders)
+    assert [row for row, _ in lost] == [Row(name, name[0], split[name[0]]) for name in names]
+    assert set(split.values()) == {"train", "val", "test"}
+
+
+def test_a_class_that_broken_files_end_takes_no_place_in_val_or_test(write, photos: Path) -> None:
+    for name in ("a/0.jpg", "a/1.jpg", "b/0.jpg", "b/1.jpg", "c/0.jpg", "c/1.jpg", "d/0.jpg", "d/1.jpg"):
+        write(name)
+    shares = {"val_share": 0.25, "test_share": 0.0}
+    before = load(photos, **shares)
+    ended = before.labels[before.splits.index("val")]
+    spoil(photos, f"{ended}/0.jpg")
+    with pytest.warns(UserWarning, match="left out"):
+        found = load(photos, **shares)
+    assert Counter(found.splits) == {"train": 4, "val": 2}
 
 
 def test_nothing_but_broken_files(write, photos: Path) -> None:

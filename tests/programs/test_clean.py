@@ -248,6 +248,7 @@ def test_what_cannot_be_used_is_dropped_with_its_reason(program, folder: Path, t
     Image.new("RGB", (200, 160), "grey").save(folder / "thing0" / "flat.png")
     Image.open(folder / "thing0" / "1.png").save(folder / "thing0" / "copy.bmp")
     Image.fromarray(board(3).astype(np.uint8)).resize((4000, 3000)).save(folder / "thing0" / "huge.jpg")
+    (folder / "loose.png").write_bytes((folder / "thing0" / "0.png").read_bytes())
     (folder / "alone").mkdir()
     view(900, 0)[0].save(folder / "alone" / "one.png")
     (folder / "strangers").mkdir()
@@ -262,6 +263,9 @@ def test_what_cannot_be_used_is_dropped_with_its_reason(program, folder: Path, t
     assert why["thing0/flat.png"] == "no local features in it"
     assert why["thing0/copy.bmp"] == "copy of thing0/1.png"
     assert why["thing0/huge.jpg"] == "no verified pair with another of its class"
+    assert why["loose.png"] == "beside the folders that are labels"
+    assert ended.json["photographs"] == ended.json["kept"] + len(why)
+    assert f"<dd><strong>{ended.json['photographs']}</strong>" in (out / "report.html").read_text()
     assert why["alone/one.png"] == "the only photograph of its class"
     assert {why[f"strangers/{i}.png"] for i in range(3)} == {"no pair of its class is verified"}
     kept = {row["label"] for row in rows(out / "images.csv")}

@@ -6,8 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
+
 from deepret.cleaning.cleaned import CleanedClass, kind
 from deepret.cleaning.stages import Cleaned
+from deepret.data.listing import Row
 from deepret.reports.cleaning.numbers import duration, percent, whole
 
 MOST_KINDS, MOST_SAME = 20, 100
@@ -30,9 +33,14 @@ class Same(NamedTuple):
     links: int
 
 
-def head(found: Cleaned) -> list[tuple[str, str, str]]:
-    """Name, value and remark of each figure at the head of a page."""
-    photographs = sum(len(one.rows) for one in found.classes)
+def head(found: Cleaned, left_out: Sequence[tuple[Row, str]] = ()) -> list[tuple[str, str, str]]:
+    """Name, value and remark of each figure at the head of a page.
+
+    Args:
+        found: what the set became.
+        left_out: photographs that its catalogue had not, with why.
+    """
+    photographs = sum(len(one.rows) for one in found.classes) + len(left_out)
     kept = sum(len(one.labels) for one in found.classes)
     filled = sum(bool(one.labels) for one in found.classes)
     new = len({label for one in found.classes for label in one.labels.values()})
@@ -74,9 +82,15 @@ def bars(values: Sequence[tuple[str, float, str]]) -> list[Bar]:
     return [Bar(name, words, value / largest if largest > 0 else 0.0) for name, value, words in values]
 
 
-def reasons(found: Cleaned) -> tuple[list[Bar], int]:
-    """How many photographs fell under each reason, the most first; and how many under reasons that are not listed."""
+def reasons(found: Cleaned, left_out: Sequence[tuple[Row, str]] = ()) -> tuple[list[Bar], int]:
+    """How many photographs fell under each reason, the most first; and how many under reasons that are not listed.
+
+    Args:
+        found: what the set became.
+        left_out: photographs that its catalogue had not, with why.
+    """
     counts = Counter(kind(why) for one in found.classes for why in one.reasons.values())
+    counts.update(kind(why) for _, why in left_out)
     common = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     listed = bars([(name, count, whole(count)) for name, count in common[:MOST_KINDS]])
     return listed, sum(count for _, count in common[MOST_KINDS:])
@@ -93,12 +107,15 @@ def order(classes: Sequence[CleanedClass]) -> list[int]:
 
 
 def same(found: Cleaned) -> tuple[list[Same], int]:
-    """Classes, two and two, that seem to show one thing; and how many more such pairs there are."""
+    """Classes, two and two, that seem to show one thing; and how many more such pairs there are.
+
+    A link between them is a pair above the thresholds of both.
+    """
     pairs = found.threshold.same if found.threshold is not None else []
     if not pairs:
         return [], 0
     of = {row: i for i, one in enumerate(found.classes) for row in one.rows}
-    score = found.threshold.at(found.rate) if found.threshold is not None else 0.0
-    linked = found.across.rows[found.across.scores > score].tolist()
-    links = Counter((min(of[a], of[b]), max(of[a], of[b])) for a, b in linked)
+    between = np.array([sorted((of[a], of[b])) for a, b in found.across.rows.tolist()], np.int64).reshape(-1, 2)
+    strict = np.array([one.threshold for one in found.classes])[between].max(axis=1)
+    links = Counter(map(tuple, between[found.across.scores > strict].tolist()))
     return [Same(a, b, links[a, b]) for a, b in pairs[:MOST_SAME]], max(0, len(pairs) - MOST_SAME)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from deepret.cleaning.stages import Cleaned
+from deepret.data.listing import Row
 from deepret.files import write_whole
 from deepret.reports.cleaning import figures
 from deepret.reports.cleaning.drawn import chosen, draw
@@ -21,7 +23,9 @@ MOST_CLASSES = 1000
 """Classes that the table lists."""
 
 
-def write_report(folder: Path, found: Cleaned, drawn: int, more: dict[str, Any]) -> Path:
+def write_report(
+    folder: Path, found: Cleaned, drawn: int, more: dict[str, Any], left_out: Sequence[tuple[Row, str]] = ()
+) -> Path:
     """Writes ``folder/report.html``, and thumbnails below ``folder/report/``.
 
     Args:
@@ -29,6 +33,7 @@ def write_report(folder: Path, found: Cleaned, drawn: int, more: dict[str, Any])
         found: what the set became.
         drawn: so many classes are drawn, those that lose the largest share first; none of a single photograph.
         more: lines for the head beside the figures, by name.
+        left_out: photographs that the set's catalogue had not, with why; they are counted among the dropped.
 
     Returns:
         the page.
@@ -40,7 +45,7 @@ def write_report(folder: Path, found: Cleaned, drawn: int, more: dict[str, Any])
     classes = {i: chosen(found.classes[i]) for i in [i for i in order if len(found.classes[i].rows) > 1][:drawn]}
     rows = [row for some in classes.values() for row in some]
     shown = write_thumbnails(folder / FOLDER, found.catalogue, rows)
-    reasons, other_reasons = figures.reasons(found)
+    reasons, other_reasons = figures.reasons(found, left_out)
     same, other_same = figures.same(found)
     text = (
         environment()
@@ -48,7 +53,7 @@ def write_report(folder: Path, found: Cleaned, drawn: int, more: dict[str, Any])
         .render(
             title=f"Cleaned: {found.catalogue.root.name}",
             found=found,
-            head=figures.head(found),
+            head=figures.head(found, left_out),
             more={name: str(value) for name, value in more.items()},
             reasons=reasons,
             other_reasons=other_reasons,

@@ -19,7 +19,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the user is told of, in its order."""
     found: list[str] = []
     for module in (published, photographs, folder, imagenet, voc):
-        monkeypatch.setattr(module, "report", found.append)
+        monkeypatch.setattr(module, "report", lambda text: found.append(str(text)))
     return found
 
 

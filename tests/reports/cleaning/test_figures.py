@@ -8,6 +8,7 @@ import pytest
 from deepret.cleaning.cleaned import kind
 from deepret.cleaning.pairs.threshold import Threshold
 from deepret.cleaning.stages import Cleaned
+from deepret.data.listing import Row
 from deepret.reports.cleaning import figures
 
 Make = Callable[..., Cleaned]
@@ -67,3 +68,36 @@ def test_thresholds_are_said_from_where_to_where(made: Make) -> None:
     object.__setattr__(found.classes[0], "threshold", 18.25)
     found.classes.append(made({"c": (2, 2, [])}, photographs=False).classes[0])
     assert figures.threshold_words(found.classes) == "18.2 … 20.0"
+
+
+def test_photographs_that_were_left_out_are_counted_among_the_dropped(made: Make) -> None:
+    found = made({"a": (4, 2, [(0, 1)])}, reasons=["copy of x", "no label"], photographs=False)
+    left_out = [
+        (Row("b/1.jpg", "b", "val"), "the file is empty"),
+        *[(Row(f"{i}.jpg", "", ""), "no label") for i in "12"],
+    ]
+    head = {name: (value, why) for name, value, why in figures.head(found, left_out)}
+    assert head["photographs"][0] == "7"
+    assert head["kept"] == ("2", "28.6 %")
+    assert head["dropped"] == ("5", "71.4 %")
+    listed, _ = figures.reasons(found, left_out)
+    assert [(bar.name, bar.value) for bar in listed] == [
+        ("no label", "3"),
+        ("copy of another", "1"),
+        ("the file is empty", "1"),
+    ]
+
+
+def test_links_between_classes_are_above_the_thresholds_of_both(made: Make) -> None:
+    threshold = Threshold(np.zeros(2000), [(0, 1)])  # at any rate it is 0, lower than classes' thresholds may be
+    found = made(
+        {"a": (3, 3, []), "b": (3, 3, [])},
+        across=([(0, 3), (4, 1), (2, 5)], 9),
+        threshold=threshold,
+        photographs=False,
+    )
+    score = float(found.across.scores[0])
+    for a, b, links in [(0.0, 0.0, 3), (score - 1, 0.0, 3), (score, 0.0, 0), (0.0, score + 1, 0)]:
+        for one, value in zip(found.classes, (a, b), strict=True):
+            object.__setattr__(one, "threshold", value)
+        assert figures.same(found) == ([figures.Same(0, 1, links)], 0)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from deepret.cleaning.pairs.threshold import Threshold
 from deepret.cleaning.stages import Cleaned
+from deepret.data.listing import Row
 from deepret.errors import UserError
 from deepret.reports.cleaning import page as module
 from deepret.reports.cleaning.page import write_report
@@ -78,6 +79,14 @@ def test_what_is_said_is_there(made: Make, tmp_path: Path) -> None:
         "a 5 3 2 40.0 % 10 2 20.0",
     ]:
         assert figure in text
+
+
+def test_what_was_left_out_before_is_said(made: Make, tmp_path: Path) -> None:
+    left_out = [(Row("a/broken.jpg", "a", "train"), "the file is empty")]
+    text = " ".join(Page(write_report(tmp_path / "out", made({"a": (2, 2, [(0, 1)])}), 0, {}, left_out)).text.split())
+    assert "photographs 3" in text
+    assert "dropped 1 33.3 %" in text
+    assert "the file is empty 1" in text
 
 
 def test_each_drawn_photograph_is_in_graph_and_grid(made: Make, tmp_path: Path) -> None:
