@@ -23,8 +23,8 @@ from deepret.files import replacing, write_whole
 def cleaned_catalogue(found: Cleaned, out: Path) -> Catalogue:
     """The catalogue as it is after cleaning, seen from ``out``.
 
-    What was kept has its new label and the box that verified pairs give, in whole pixels or more, or none; what was not
-    to be cleaned is as it was.
+    What was kept has its new label and the box that verified pairs give, or none; what was not to be cleaned, or is of
+    a class that is kept without any verified pair, is as it was.
 
     Args:
         found: what came out.
@@ -34,8 +34,9 @@ def cleaned_catalogue(found: Cleaned, out: Path) -> Catalogue:
     labels = {row: label for one in found.classes for row, label in one.labels.items()}
     looked_at = {row for one in found.classes for row in one.rows}
     rows = [row for row in range(len(before)) if row in labels or (row not in looked_at and not before.views[row])]
+    linked = {row for one in found.classes if len(one.verified) for row in one.labels}
     own = [[box] if (box := box_of(found, row)) else [] for row in rows]
-    boxes = [box if row in labels else before.boxes[row] for row, box in zip(rows, own, strict=True)]
+    boxes = [box if row in linked else before.boxes[row] for row, box in zip(rows, own, strict=True)]
     return replace(
         before.subset(rows),
         root=out,

@@ -284,17 +284,18 @@ def test_what_cannot_be_used_is_dropped_with_its_reason(program, folder: Path, t
 def test_a_list_may_have_classes_of_one_image_and_other_splits_are_passed_on(program, folder: Path, tmp_path) -> None:
     names = [f"thing{i}/{n}.png" for i in range(4) for n in range(8)]
     split = {0: "train", 1: "train", 2: "train", 3: "test"}
-    lines = [f"{name},{name[:6]},{split[int(name[5])]}" for name in names]
+    lines = [f"{name},{name[:6]},{split[int(name[5])]},1,2,90,80" for name in names]
     (folder / "one.png").write_bytes((folder / "thing0" / "0.png").read_bytes())
     (folder / "else.png").write_bytes((folder / "thing0" / "7.png").read_bytes())
-    lines += ["one.png,single,train", "else.png,,distractor"]
-    (folder / "images.csv").write_text("path,label,split\n" + "\n".join(lines) + "\n")
+    lines += ["one.png,single,train,,,,", "else.png,,distractor,,,,"]
+    (folder / "images.csv").write_text("path,label,split,x0,y0,x1,y1\n" + "\n".join(lines) + "\n")
     out = tmp_path / "clean"
     ended = program("clean", f"data.root={folder}", f"out={out}", "splits=[train]", *FAST)
     assert ended.code == 0, ended.err
     kept = rows(out / "images.csv")
     assert sum(row["split"] == "train" for row in kept) == 15
     assert sum(row["split"] == "test" for row in kept) == 8
+    assert {row["x0"] for row in kept if row["path"] == "../photos/thing3/7.png"} == {"1"}, "as it was"
     assert [row["path"] for row in kept if row["split"] == "distractor"] == ["../photos/else.png"]
     assert {
         "path": "one.png",
