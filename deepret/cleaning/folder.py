@@ -45,12 +45,18 @@ def check_free(out: Path, overwrite: bool) -> None:
         if mark is None:
             if not all(path.name == LOCK or path.match(f".{MARK}.*.part") for path in out.iterdir()):
                 raise UserError(f"out={out}: there is something already, of no cleaning; name a folder that is empty.")
-        elif mark.get("finished") and not overwrite:
+        elif is_finished(out) and not overwrite:
             raise UserError(
                 f"out={out}: a cleaning is there already: overwrite=true replaces it, or name another folder."
             )
     except OSError as error:
         raise UserError(f"out={out}: cannot be looked into: {why(error)}; name another folder.") from None
+
+
+def is_finished(out: Path) -> bool:
+    """Whether a folder holds a cleaning that is finished."""
+    mark = _mark(out)
+    return mark is not None and bool(mark.get("finished"))
 
 
 def _mark(out: Path) -> dict[str, Any] | None:

@@ -5,13 +5,13 @@ deepret report cleaning_loop output=outputs/cleaning_loop
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+from deepret.cleaning.folder import is_finished
 from deepret.data.folder import check_folder
 from deepret.errors import UserError
 from deepret.files import write_whole
@@ -90,7 +90,7 @@ def cleaning_loop(
         left = [job for job in jobs if found.figures(job.name) is None]
         print(f"{len(jobs) - len(left)} of {len(jobs)} runs are finished already", flush=True)
         for job in left:
-            if job.needs is not None and not is_cleaned(job.needs):
+            if job.needs is not None and not is_finished(job.needs):
                 perform(next(one for one in jobs if one.name == f"{job.scenes} cleaning"), found, folder)
             perform(job, found, folder)
             tell(found.entries(), scenes, landmarks is not None, folder)
@@ -119,14 +119,6 @@ def perform(job: Job, results: Results, folder: Path) -> None:
     known = job.kind == "cleaning" and job.scenes != PHOTOGRAPHS
     quality = cleaning_quality(Path(said["out"])) if known else {}
     results.finish(job, {**{key: said[key] for key in keys}, **quality}, seconds)
-
-
-def is_cleaned(folder: Path) -> bool:
-    """Whether a folder holds what a cleaning has finished."""
-    try:
-        return bool(json.loads((folder / "cleaning.json").read_text(encoding="utf-8"))["finished"])
-    except (OSError, ValueError, KeyError):
-        return False
 
 
 def tell(entries: Mapping[str, Entry], scenes: Sequence[Scenes], photographs: bool, folder: Path) -> None:

@@ -43,7 +43,7 @@ class Programs:
         if command[1] == "clean":
             out = Path(words["out"])
             out.mkdir(parents=True, exist_ok=True)
-            (out / "cleaning.json").write_text('{"finished": true}')
+            (out / "cleaning.json").write_text('{"made_by": "deepret clean", "finished": true}')
             return {key: 8 for key in report.OF_CLEANING} | {"out": str(out)}
         assert words["resume"] == "auto"
         if "cleaned" in words.get("data.root", ""):
