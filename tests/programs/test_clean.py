@@ -22,6 +22,7 @@ from PIL import Image
 from started import ROOT, hear_control_c
 
 from deepret import files
+from deepret.cleaning.folder import is_finished
 from deepret.cleaning.pairs import compared
 from deepret.cleaning.stages import Cleaning
 
@@ -387,7 +388,7 @@ def kill_and_go_on(root: Path, tmp_path: Path, at: list[int], how: int) -> int:
             process.send_signal(how)
         _, err = process.communicate(timeout=60)
         assert "Traceback" not in err
-        if process.returncode == 0:
+        if is_finished(out):  # before the kill, or while it was under way
             break
         assert process.returncode == (-signal.SIGKILL if how == signal.SIGKILL else 130), err
         met += 1
