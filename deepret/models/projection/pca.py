@@ -95,8 +95,8 @@ def principal_rows(vectors: Tensor, dim: int, whitening: float) -> tuple[Tensor,
     for block in blocks:
         centred = _unit(block) - mean
         scatter += centred.T @ centred
-    values, columns = torch.linalg.eigh(scatter / (len(vectors) - 1))
-    values, rows = values.flip(0)[:dim], columns.T.flip(0)[:dim]
+    values, columns = _principal(scatter / (len(vectors) - 1))
+    values, rows = values[:dim], columns.T[:dim]
     distinct = int((values > 1e-12 * values[0]).sum())
     if distinct < dim:
         raise UserError(
@@ -105,6 +105,19 @@ def principal_rows(vectors: Tensor, dim: int, whitening: float) -> tuple[Tensor,
         )
     largest = rows.gather(1, rows.abs().argmax(dim=1, keepdim=True))
     return mean, rows * largest.sign() * values[:, None] ** (-whitening / 2)
+
+
+def _principal(covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """The eigenvalues (C,) of a covariance matrix, the largest first, and its eigenvectors (C, C) in columns."""
+    try:
+        values, columns = torch.linalg.eigh(covariance)
+    except RuntimeError as error:
+        if "converge" not in str(error):
+            raise
+        # on some processors it gives up on matrices of low rank
+        columns, values, _ = torch.linalg.svd(covariance)
+        return values, columns
+    return values.flip(0), columns.flip(1)
 
 
 def _unit(vectors: Tensor) -> Tensor:

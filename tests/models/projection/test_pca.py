@@ -89,3 +89,16 @@ def test_refuses_too_few_vectors() -> None:
 def test_refuses_vectors_that_do_not_differ_enough() -> None:
     with pytest.raises(UserError, match="differ in 3 directions"):
         PCA(channels=12, dim=8).fit(samples(4).repeat(10, 1))
+
+
+def test_where_eigenvectors_do_not_converge_singular_ones_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
+    mean, rows = principal_rows(vectors, 8, 0.5)
+
+    def gives_up(matrix: torch.Tensor) -> None:
+        raise RuntimeError("linalg.eigh: The algorithm failed to converge")
+
+    monkeypatch.setattr(torch.linalg, "eigh", gives_up)
+    again, same = principal_rows(vectors, 8, 0.5)
+    torch.testing.assert_close(again, mean)
+    torch.testing.assert_close(same, rows)
