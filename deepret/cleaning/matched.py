@@ -11,18 +11,18 @@ from hashlib import sha256
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from uuid import uuid4
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from tqdm import tqdm
 
 from deepret.cleaning.features.store import FeatureStore
 from deepret.cleaning.pairs.compared import Compared, compare, load, save
 from deepret.cleaning.pairs.plan import ACROSS, Block, Plan
 from deepret.cleaning.parallel import each
+from deepret.cleaning.shortlist.base import Partners, Shortlist
 from deepret.cleaning.verification.base import Verification
 from deepret.data.check import stamp
 from deepret.errors import UserError
@@ -30,14 +30,6 @@ from deepret.files import write_whole
 
 FORMAT = 1
 """Of blocks; of another they are made again."""
-Partners = list[npt.NDArray[np.int64]]
-
-
-class Shortlist(Protocol):
-    """What ``shortlist=`` chooses."""
-
-    def partners(self, paths: list[str], sample: list[str], store: FeatureStore) -> Partners | None:
-        """For each photograph of a class the rows that it is compared with; None for all."""
 
 
 class Matcher:
@@ -73,8 +65,7 @@ class Matcher:
         self.shortlist = shortlist
         self.threads = threads
         self.cache = cache / "pairs"
-        neighbours, bound = getattr(shortlist, "neighbours", None), getattr(shortlist, "bound", None)
-        self.blocks = plan.blocks(lambda n: None if bound is None or n <= bound else neighbours)
+        self.blocks = plan.blocks(shortlist.limit)
         self._rules = f"{FORMAT} {cv2.__version__} {store.folder.name} {_settings(verification)}"
         self._stamps: dict[int, str] = {}
         self._folders: dict[int, Path] = {}
@@ -125,13 +116,13 @@ class Matcher:
 
     def partners(self, group: int) -> Partners | None:
         """The shortlist of a class, kept, so that all who work at it have the same; None where all pairs count."""
-        if group == ACROSS or len(self.plan.classes[group]) <= getattr(self.shortlist, "bound", 1 << 62):
+        if group == ACROSS or self.shortlist.limit(len(self.plan.classes[group])) is None:
             return None
         if self._partners[0] != group:
             self._partners = group, self._made(group)
         return self._partners[1]
 
-    def _made(self, group: int) -> Partners | None:
+    def _made(self, group: int) -> Partners:
         kept = self._folder(group) / "shortlist.npz"
         found = read_partners(kept)
         if found is not None:
@@ -141,8 +132,6 @@ class Matcher:
         for _ in each(self.store.look, [*sample, *paths], self.threads):
             pass
         made = self.shortlist.partners(paths, sample, self.store)
-        if made is None:
-            return None
         write_partners(kept, made)
         found = read_partners(kept)  # another shard's, if that came first
         return made if found is None else found
@@ -152,7 +141,7 @@ class Matcher:
         """Rows of all classes, one of each class after the other, as many as the shortlist learns from."""
         longest = max(map(len, self.plan.classes), default=0)
         rows = (rows[i] for i in range(longest) for rows in self.plan.classes if i < len(rows))
-        return list(islice(rows, getattr(self.shortlist, "sample", 0)))
+        return list(islice(rows, self.shortlist.sample))
 
     @cached_property
     def _words(self) -> str:
@@ -179,7 +168,7 @@ class Matcher:
         if group not in self._folders:
             rows = self.plan.classes[group]
             digest = sha256(self._rules.encode())
-            if len(rows) > getattr(self.shortlist, "bound", 1 << 62):
+            if self.shortlist.limit(len(rows)) is not None:
                 digest.update(self._words.encode("utf-8", "surrogateescape"))
             for row in rows:
                 digest.update(self._stamp(row).encode("utf-8", "surrogateescape"))

@@ -17,12 +17,13 @@ from deepret.cleaning.cleaned import UNREAD, CleanedClass, clean_class, copies_o
 from deepret.cleaning.features.base import Extractor
 from deepret.cleaning.features.store import FeatureStore
 from deepret.cleaning.graph.components import components
-from deepret.cleaning.matched import Matcher, Shortlist
+from deepret.cleaning.matched import Matcher
 from deepret.cleaning.pairs.compared import Compared, joined
 from deepret.cleaning.pairs.plan import ACROSS, Plan, draw_across, rate_of_pairs, wanted_across
 from deepret.cleaning.pairs.threshold import LOOSE, Threshold, calibrated
 from deepret.cleaning.parallel import each
 from deepret.cleaning.settings import GraphSettings, LinkSettings
+from deepret.cleaning.shortlist.base import Shortlist
 from deepret.cleaning.verification.base import Verification
 from deepret.data.catalogue import Catalogue
 from deepret.data.check import report
@@ -103,10 +104,10 @@ class Cleaning:
         self.labels = sorted(by_label)
         self.taken = {*catalogue.labels}
         self.classes = [by_label[label] for label in self.labels]
-        bound = getattr(shortlist, "bound", None)
-        neighbours = getattr(shortlist, "neighbours", 0)
         sizes = [len(rows) for rows in self.classes if len(rows) > 1]
-        partners = [n - 1 if bound is None or n <= bound else 2 * neighbours for n in sizes]  # its own and others'
+        limits = [shortlist.limit(n) for n in sizes]
+        # Others want a photograph, too, that it does not want itself.
+        partners = [n - 1 if own is None else 2 * own for n, own in zip(sizes, limits, strict=True)]
         rates = [rate_of_pairs(links.false_links, count) for count in partners]
         self.rate = min(rates, default=1.0)
         count = 0 if links.threshold is not None else wanted_across(rates, links.across)

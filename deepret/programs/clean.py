@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections import Counter
 from pathlib import Path
@@ -181,7 +182,13 @@ def write(
         "stages": {name: round(seconds, 1) for name, seconds in found.seconds.items()},
         "out": str(out),
     }
-    more = {"command": " ".join(["deepret clean", *overrides]), "cleaned": str(found.catalogue.root)}
+    more = {
+        "command": shlex.join(["deepret", "clean", *overrides]),
+        "cleaned": str(found.catalogue.root),
+        "a class without any verified pair": {"drop": "is dropped", "keep": "is kept as it is", "stop": "ends it"}[
+            config["graph"]["unverified"]
+        ],
+    }
     write_report(out, found, config["drawn"], more, left_out)
     if not kept:
         raise UserError(

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from deepret.data.check import report
+
 TAIL, TAIL_LEAST = 10, 5
 """One in so many of the scores, or so many, are the largest ones from which a rate is gone on to that no pair shows."""
 ROUNDS = 8
@@ -98,6 +100,10 @@ def calibrated(
         known = set(same)
         counts = both & np.array([(a, b) not in known for a, b in classes.tolist()], bool)
         if counts.sum() < max(1, min(LEAST, len(pairs) / 10)):
+            report(
+                f"of {len(pairs):,} pairs of different classes {counts.sum():,} are of photographs that hang together, "
+                f"too few to read a threshold off: that of all pairs is taken, which may drop much that is right."
+            )
             return max([every, *rounds], key=at_rate)
         new = Threshold(np.sort(scores[counts]), same)
         if rounds and new.at(rate) == found.at(rate) and new.same == found.same:

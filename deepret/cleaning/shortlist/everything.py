@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
 from deepret.cleaning.features.store import FeatureStore
+from deepret.cleaning.shortlist.base import Partners, Shortlist
 
 
-class Everything:
+class Everything(Shortlist):
     """Compares every photograph of a class with every other: n (n − 1) / 2 pairs, whatever n is."""
 
-    def partners(self, paths: list[str], sample: list[str], store: FeatureStore) -> list[npt.NDArray[np.int64]] | None:
-        """For each photograph of a class the rows that it is compared with; None for all.
+    def limit(self, count: int) -> None:
+        """No limit, however many there are."""
 
-        Args:
-            paths: the class's photographs.
-            sample: photographs of all classes, to learn from what features there are.
-            store: gives features.
+    def partners(self, paths: list[str], sample: list[str], store: FeatureStore) -> Partners:
+        """Is never asked.
+
+        Raises:
+            AssertionError: always.
         """
-        return None
+        raise AssertionError("every pair is compared, so nobody asks which")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import Field, PositiveInt
 from scipy import sparse
@@ -13,13 +12,14 @@ from torch import Tensor
 
 from deepret.cleaning.features.base import Features
 from deepret.cleaning.features.store import FeatureStore
+from deepret.cleaning.shortlist.base import Partners, Shortlist
 from deepret.cleaning.verification.tentative import unit
 
 ROWS = 256
 """Photographs whose scores with all others of their class are in memory at a time."""
 
 
-class Vocabulary:
+class Vocabulary(Shortlist):
     """Compares every pair of a class of up to ``bound`` photographs, and in a larger one each with ``neighbours``.
 
     Those are the photographs whose words w, the nearest of ``words`` centres of features, agree most:
@@ -57,16 +57,18 @@ class Vocabulary:
         self.seed = seed
         self._centres: Tensor | None = None
 
-    def partners(self, paths: list[str], sample: list[str], store: FeatureStore) -> list[npt.NDArray[np.int64]] | None:
-        """For each photograph of a class the rows that it is compared with; None for all.
+    def limit(self, count: int) -> int | None:
+        """``neighbours`` of a class of more than ``bound`` photographs; None for all."""
+        return None if count <= self.bound else self.neighbours
+
+    def partners(self, paths: list[str], sample: list[str], store: FeatureStore) -> Partners:
+        """For each photograph of a class of n those that it is compared with, n arrays.
 
         Args:
             paths: the class's photographs.
             sample: photographs of all classes, which the words are learned from.
             store: gives features.
         """
-        if len(paths) <= self.bound:
-            return None
         if self._centres is None:
             self._centres = self.learn([store.features(path) for path in sample[: self.sample]])
         counts = [count_words(store.features(path), self._centres) for path in paths]
@@ -125,7 +127,7 @@ def weighted(counts: Any) -> Any:
     return sparse.diags(1 / np.maximum(length, 1e-12)) @ found
 
 
-def nearest(words: Any, count: int) -> list[npt.NDArray[np.int64]]:
+def nearest(words: Any, count: int) -> Partners:
     """For each row of (n, words) the ``count`` other rows of the largest products, ascending; the first of equals."""
     partners = []
     for start in range(0, words.shape[0], ROWS):

@@ -158,9 +158,8 @@ def test_partners_are_those_that_show_the_same(library: str) -> None:
 
 
 def test_all_pairs_of_a_class_that_is_small_enough() -> None:
-    given = Given(groups(1, 6))
-    assert Vocabulary(bound=6).partners(list(given.found), list(given.found), given) is None  # type: ignore[arg-type]
-    assert given.asked == []
+    assert Vocabulary(bound=6, neighbours=3).limit(6) is None
+    assert Vocabulary(bound=6, neighbours=3).limit(7) == 3
 
 
 def test_words_are_learned_once_from_a_sample(library: str) -> None:
