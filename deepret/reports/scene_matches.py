@@ -8,20 +8,20 @@ from __future__ import annotations
 from itertools import combinations
 from typing import Annotated, Any
 
-import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 from pydantic import Field, NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
-from deepret.data.scenes.canvas import Array
+from deepret.cleaning.features.base import Features
+from deepret.cleaning.features.sift import SIFT
+from deepret.cleaning.verification.affine import Affine
 from deepret.data.scenes.source import Scenes, truth
 from deepret.errors import UserError
 from deepret.reports.command import command
 from deepret.reports.table import table
 
-Features = tuple[Array, Array]
-"""Where keypoints lie (n, 2), in pixels, and their SIFT descriptors (n, 128)."""
 STEP = 10
 """Degrees that a line of the table covers."""
 
@@ -79,34 +79,16 @@ def scene_matches(
     }
 
 
-def features(image: Array) -> Features:
-    """SIFT keypoints and descriptors of a grey image (h, w), OpenCV's settings as they come."""
-    keypoints, descriptors = cv2.SIFT.create().detectAndCompute(image, None)
-    empty = np.zeros((0, 128), np.float32)
-    return np.array([k.pt for k in keypoints], np.float32).reshape(-1, 2), empty if descriptors is None else descriptors
+def features(image: npt.NDArray[np.uint8]) -> Features:
+    """SIFT features of a grey image (h, w) as it is, with OpenCV's own contrast."""
+    points, descriptors = SIFT(count=8000, contrast=0.04).extract(image)
+    return Features(points, descriptors, 1.0)
 
 
 def affine_inliers(first: Features, second: Features) -> int:
-    """Mutual matches of ratio 0.75 that one affine map explains to 6 pixels.
-
-    Source: Lowe, "Distinctive Image Features from Scale-Invariant Keypoints", IJCV 2004.
-    """
-    (ones, left), (twos, right) = first, second
-    if min(len(ones), len(twos)) < 3:
-        return 0
-    matcher = cv2.BFMatcher()
-    back = {m[0].queryIdx: m[0].trainIdx for m in matcher.knnMatch(right, left, 1)}
-    good = [
-        m
-        for m, n in matcher.knnMatch(left, right, 2)
-        if m.distance < 0.75 * n.distance and back[m.trainIdx] == m.queryIdx
-    ]
-    if len(good) < 3:
-        return 0
-    cv2.setRNGSeed(0)
-    a, b = ones[[m.queryIdx for m in good]], twos[[m.trainIdx for m in good]]
-    _, inside = cv2.estimateAffine2D(a, b, method=cv2.RANSAC, ransacReprojThreshold=6, maxIters=3000)
-    return int(inside.sum())
+    """Mutual matches of ratio 0.75 that one affine map explains to 6 pixels, as cleaning counts them."""
+    match = Affine(tolerance=6.0)(first, second)
+    return match.inliers if match else 0
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def test_a_warped_picture_matches_itself_and_no_other() -> None:
 
 def test_pictures_without_keypoints_do_not_match() -> None:
     blank = features(np.full((50, 60), 128, np.uint8))
-    assert blank[0].shape == (0, 2)
+    assert len(blank) == 0
     assert affine_inliers(blank, features(picture(0))) == 0
     assert affine_inliers(blank, blank) == 0
 

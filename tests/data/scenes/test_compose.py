@@ -8,12 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from deepret.cleaning.features.base import Features
 from deepret.data.scenes.building import Building, make_building
 from deepret.data.scenes.camera import texture_frame
 from deepret.data.scenes.canvas import stream
 from deepret.data.scenes.compose import Shot, take
 from deepret.data.scenes.raster import normals
-from deepret.reports.scene_matches import Features, affine_inliers, features
+from deepret.reports.scene_matches import affine_inliers, features
 
 CLASSES, VIEWS, SIZE = 6, 8, 288
 
