@@ -44,8 +44,9 @@ def cleaning_loop(
     """Cleans noisy sets, trains on them as they were and as they are then, and compares, as Deep Image Retrieval did.
 
     On each set of rendered scenes: the cleaning of its train split; training on the noisy pictures over the grid; on
-    the cleaned ones with proposals that learn the network's own response; and with proposals that learn the cleaning's
-    boxes, which is scored over the grid first. Val and test are clean, and the same for all. What is finished is not
+    the cleaned ones with proposals that learn the network's own response; with proposals that learn the cleaning's
+    boxes, which is scored over the grid first; and over the grid for as long as with proposals. Val and test are clean,
+    and the same for all. What is finished is not
     done again: the same command goes on wherever it was cut off. After each run it prints mAP and how good the
     cleanings are against the truth, and writes ``cleaning_loop.md`` and ``cleaning_loop.png``.
 

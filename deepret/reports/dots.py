@@ -9,7 +9,7 @@ from statistics import mean
 from PIL import Image, ImageDraw, ImageFont
 
 INK, PAPER, FAINT = "#222222", "#ffffff", "#dddddd"
-COLOURS = ("#888888", "#2b5c8a", "#d95f02", "#1a9850", "#7570b3")
+COLOURS = ("#888888", "#2b5c8a", "#d95f02", "#1a9850", "#7570b3", "#b3387a")
 WIDTH, LINE, MARGIN, NAMES, GAP, TEXT = 420, 30, 24, 170, 12, 14
 
 

@@ -23,7 +23,7 @@ from deepret.reports.loop import program
 from deepret.runs.lock import hold, let_go
 
 ROOT = Path(__file__).resolve().parents[2]
-KINDS = ["cleaning", "noisy", "response", "boxes"]
+KINDS = ["cleaning", "noisy", "response", "boxes", "longer"]
 QUALITY = {"pictures": 8, "right": 0.75, "precision": 1.0, "recall": 0.5, "boxes": 3}
 QUALITY |= {"iou_whole": 0.3, "iou_first": 0.5, "iou_last": 0.7}
 
@@ -48,7 +48,7 @@ class Programs:
         assert words["resume"] == "auto"
         if "cleaned" in words.get("data.root", ""):
             assert (Path(words["data.root"]) / "cleaning.json").exists()
-        score = {"noisy": 0.6, "response": 0.7, "boxes": 0.65, "cleaned": 0.7}[words["name"].partition("-")[0]]
+        score = {"noisy": 0.6, "response": 0.7, "boxes": 0.65, "longer": 0.68, "cleaned": 0.7}[words["name"].partition("-")[0]]
         stages = {"before training": 0.5, "1-ranking": score, "3-ranking": score + 0.1}
         return {"benchmark": "split", "stages": stages, "counts": {"queries": 3}, "mAP": score}
 
@@ -73,26 +73,26 @@ def test_one_set_after_the_other_and_nothing_twice(
 ) -> None:
     found = told(tmp_path, "sets=[0.4/0,0.2/1]")
     assert programs.ran == [f"{mark}-{kind}" for mark in ("0.4-0", "0.2-1") for kind in KINDS]
-    assert found["runs"] == 8
-    assert list(found["mAP"].values()) == pytest.approx([0.5, 0.6, 0.65, 0.8, 0.75])
-    assert list(found["gains"].values()) == pytest.approx([0.05, 0.1, -0.05, 0.15])
-    assert "| 0.4/0 | 50.00 | 60.00 | 65.00 | 80.00 | 75.00 |" in (tmp_path / "cleaning_loop.md").read_text()
+    assert found["runs"] == 10
+    assert list(found["mAP"].values()) == pytest.approx([0.5, 0.6, 0.65, 0.68, 0.8, 0.75])
+    assert list(found["gains"].values()) == pytest.approx([0.05, 0.1, 0.07, -0.05, 0.15])
+    assert "| 0.4/0 | 50.00 | 60.00 | 65.00 | 68.00 | 80.00 | 75.00 |" in (tmp_path / "cleaning_loop.md").read_text()
     with Image.open(tmp_path / "cleaning_loop.png") as picture:
         assert picture.width > 800
     capsys.readouterr()
     assert told(tmp_path, "sets=[0.4/0,0.2/1]") == found
-    assert len(programs.ran) == 8
-    assert "8 of 8 runs are finished already" in capsys.readouterr().out
+    assert len(programs.ran) == 10
+    assert "10 of 10 runs are finished already" in capsys.readouterr().out
 
 
 def test_all_is_told_of_what_is_finished_when_a_run_fails(tmp_path: Path, programs: Programs) -> None:
     programs.fails = "0.4-0-response"
     with pytest.raises(UserError, match=r"^0.4/0 response: the disk is full$"):
         told(tmp_path, "sets=[0.4/0]")
-    assert "| 0.4/0 | 50.00 | 60.00 | - | - | - |" in (tmp_path / "cleaning_loop.md").read_text()
+    assert "| 0.4/0 | 50.00 | 60.00 | - | - | - | - |" in (tmp_path / "cleaning_loop.md").read_text()
     programs.fails = ""
     told(tmp_path, "sets=[0.4/0]")
-    assert programs.ran == [f"0.4-0-{kind}" for kind in ("cleaning", "noisy", "response", "response", "boxes")]
+    assert programs.ran == [f"0.4-0-{kind}" for kind in ("cleaning", "noisy", "response", "response", "boxes", "longer")]
     assert json.loads((tmp_path / "results.json").read_text())["0.4/0 response"]["attempts"] == 2
 
 
@@ -106,13 +106,13 @@ def test_elsewhere_the_results_alone_go_on_and_what_is_missing_is_cleaned_again(
     programs.fails = ""
     programs.ran.clear()
     told(tmp_path / "there", "sets=[0.4/0,0.4/1]", f"results={tmp_path / 'carried.json'}")
-    assert programs.ran == ["0.4-1-cleaning", "0.4-1-boxes"]
+    assert programs.ran == ["0.4-1-cleaning", "0.4-1-boxes", "0.4-1-longer"]
 
 
 def test_photographs_come_last(tmp_path: Path, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "photos").mkdir()
     told(tmp_path / "out", "sets=[0.4/0]", f"landmarks={tmp_path / 'photos'}")
-    assert programs.ran[4:] == [f"photographs-{kind}" for kind in ("cleaning", "noisy", "cleaned")]
+    assert programs.ran[5:] == [f"photographs-{kind}" for kind in ("cleaning", "noisy", "cleaned")]
     figures = json.loads((tmp_path / "out" / "results.json").read_text())["photographs cleaning"]["figures"]
     assert "precision" not in figures
     assert "mAP on photographs" in capsys.readouterr().out
@@ -176,14 +176,14 @@ def test_one_that_is_killed_goes_on_to_the_end(tmp_path: Path, cache: Path) -> N
     second = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert second.returncode == 0, second.stderr
     found = json.loads(second.stdout.splitlines()[-1])
-    assert len(found["mAP"]) == 5
+    assert len(found["mAP"]) == 6
     assert all(0 < score < 1 for score in found["mAP"].values())
     entries = json.loads((output / "results.json").read_text())
     assert list(entries) == [f"0.2/0 {kind}" for kind in KINDS]
-    assert [entry["attempts"] for entry in entries.values()] == [1, 2, 1, 1]
+    assert [entry["attempts"] for entry in entries.values()] == [1, 2, 1, 1, 1]
     assert entries["0.2/0 cleaning"] == begun["0.2/0 cleaning"]
     assert entries["0.2/0 cleaning"]["figures"]["iou_last"] > 0.3
-    assert len(list(output.glob("runs/*"))) == 3  # the one that was cut off went on
+    assert len(list(output.glob("runs/*"))) == 4  # the one that was cut off went on
     shutil.copy(output / "results.json", tmp_path / "carried.json")
     elsewhere = str(tmp_path / "elsewhere")
     third = report.cleaning_loop(elsewhere, str(tmp_path / "carried.json"), None, ["0.2/0"], TINY, [], FAST)

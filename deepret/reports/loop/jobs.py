@@ -10,6 +10,8 @@ from pathlib import Path
 
 from deepret.errors import UserError
 
+AS_LONG = "stages.ranking=5"
+"""Epochs over the grid, as many as training over proposals takes in its two rankings."""
 PHOTOGRAPHS = "photographs"
 """What the set of real photographs is called among the rendered ones, which are called NOISE/SEED."""
 
@@ -39,7 +41,8 @@ class Job:
     Args:
         scenes: name of the set that it is about.
         kind: ``cleaning``; or what is trained on: ``noisy``, or ``cleaned`` over the grid, or with proposals from the
-            network's own ``response`` or from the cleaning's ``boxes``.
+            network's own ``response`` or from the cleaning's ``boxes``, or over the grid for ``longer``, as many epochs
+            as those two take.
         words: what its figures depend on.
         places: words that name folders, which may be others on another machine.
         needs: the folder of the cleaning whose photographs it learns from.
@@ -107,7 +110,11 @@ def scene_jobs(scenes: Scenes, output: Path, cache: Path, more: Words) -> list[J
     mark = f"{scenes.noise:g}-{scenes.seed}"
     cleaned = cleaned_folder(output, scenes.name)
     seed = f"seed={scenes.seed}"
-    given = {"response": ("regions=rpn", "boxes=response"), "boxes": ("regions=rpn", "boxes=given")}
+    given = {
+        "response": ("regions=rpn", "boxes=response"),
+        "boxes": ("regions=rpn", "boxes=given"),
+        "longer": ("regions=grid", AS_LONG),
+    }
 
     def training(kind: str, words: tuple[str, ...], root: Path | None) -> Job:
         words = (*words, seed, f"name={kind}-{mark}", *more.training)

@@ -11,17 +11,19 @@ from deepret.reports.loop.jobs import PHOTOGRAPHS, Scenes
 from deepret.reports.loop.results import Entry
 
 BEFORE, NOISY, CLEANED = "before training", "noisy, grid", "cleaned, grid"
+LONGER = "cleaned, grid, as long as RPN"
 RESPONSE, BOXES = "cleaned, RPN on response boxes", "cleaned, RPN on cleaning's boxes"
 ARMS = {
     BEFORE: ("noisy", "before training"),
     NOISY: ("noisy", "1-ranking"),
     CLEANED: ("boxes", "1-ranking"),
+    LONGER: ("longer", "1-ranking"),
     RESPONSE: ("response", "3-ranking"),
     BOXES: ("boxes", "3-ranking"),
 }
 """Ways to train → whose score of which stage is theirs."""
 OF_PHOTOGRAPHS = {BEFORE: ARMS[BEFORE], NOISY: ARMS[NOISY], CLEANED: ("cleaned", "1-ranking")}
-GAINS = ((CLEANED, NOISY), (BOXES, CLEANED), (BOXES, RESPONSE), (BOXES, NOISY))
+GAINS = ((CLEANED, NOISY), (BOXES, CLEANED), (BOXES, LONGER), (BOXES, RESPONSE), (BOXES, NOISY))
 """What is compared: the first is to be better than the second."""
 
 Score = float | None

@@ -36,18 +36,26 @@ def test_no_set_is_refused() -> None:
 
 
 def test_the_runs_on_scenes_are_the_commands_that_a_user_would_give() -> None:
-    cleaning, noisy, response, boxes = scene_jobs(Scenes(0.4, 1), OUT, CACHE, Words())
+    cleaning, noisy, response, boxes, longer = scene_jobs(Scenes(0.4, 1), OUT, CACHE, Words())
     assert cleaning.shown == (
         "python -m deepret clean data=scenes data.noise=0.4 data.seed=1 'splits=[train,val]' out=out/cleaned-0.4-1 "
         "cache=cache overwrite=true"
     )
     assert noisy.words[:4] == ("data=scenes", "data.noise=0.4", "data.seed=1", "seed=1")
-    for job, how in ((response, "response"), (boxes, "given")):
-        assert job.words[:4] == ("data=catalogue", "regions=rpn", f"boxes={how}", "seed=1")
+    assert response.words[:4] == ("data=catalogue", "regions=rpn", "boxes=response", "seed=1")
+    assert boxes.words[:4] == ("data=catalogue", "regions=rpn", "boxes=given", "seed=1")
+    assert longer.words[:3] == ("data=catalogue", "regions=grid", "stages.ranking=5")
+    for job in (response, boxes, longer):
         assert "data.root=out/cleaned-0.4-1" in job.places
         assert job.needs == Path("out/cleaned-0.4-1")
     assert noisy.needs is None
-    assert len({job.name for job in (cleaning, noisy, response, boxes)}) == 4
+    assert len({job.name for job in (cleaning, noisy, response, boxes, longer)}) == 5
+
+
+def test_the_grid_is_trained_on_for_as_many_epochs_as_proposals_in_all() -> None:
+    jobs = {job.kind: job for job in scene_jobs(Scenes(0.4, 1), OUT, CACHE, Words())}
+    stages = {kind: resolve(compose("train", words_of(jobs[kind])))["stages"] for kind in ("boxes", "longer")}
+    assert stages["longer"]["ranking"] == stages["boxes"]["ranking"] + stages["boxes"]["refinement"]
 
 
 def test_every_command_composes() -> None:

@@ -33,6 +33,7 @@ ENTRIES: dict[str, Any] = {
     "0.4/0 noisy": trained(0.5, 0.6),
     "0.4/0 response": trained(0.51, 0.69, 0.72),
     "0.4/0 boxes": trained(0.52, 0.7, 0.8),
+    "0.4/0 longer": trained(0.52, 0.71),
     "0.4/1 noisy": trained(0.4, 0.5),
     "0.4/1 response": {"words": [], "attempts": 1},
     "0.4/1 boxes": trained(0.4, 0.58, 0.56),
@@ -42,16 +43,16 @@ SETS = [Scenes(0.4, 0), Scenes(0.4, 1), Scenes(0.2, 0)]
 
 
 def test_each_way_has_the_score_of_its_own_run_and_stage() -> None:
-    assert list(scores_of(ENTRIES, "0.4/0").values()) == [0.5, 0.6, 0.7, 0.72, 0.8]
-    assert list(scores_of(ENTRIES, "0.4/1").values()) == [0.4, 0.5, 0.58, None, 0.56]
-    assert list(scores_of({}, "0.4/0").values()) == [None] * 5
+    assert list(scores_of(ENTRIES, "0.4/0").values()) == [0.5, 0.6, 0.7, 0.71, 0.72, 0.8]
+    assert list(scores_of(ENTRIES, "0.4/1").values()) == [0.4, 0.5, 0.58, None, None, 0.56]
+    assert list(scores_of({}, "0.4/0").values()) == [None] * 6
 
 
 def test_means_stand_below_where_a_noise_has_seeds_and_all_are_there() -> None:
     _, rows = score_table(ENTRIES, SETS)
     assert [row[0] for row in rows] == ["0.4/0", "0.4/1", "0.2/0", "0.4, mean of 2"]
-    assert rows[-1][1:] == [pytest.approx(45), pytest.approx(55), pytest.approx(64), None, pytest.approx(68)]
-    assert rows[2][1:] == [30, 40, None, None, None]
+    assert rows[-1][1:] == [pytest.approx(45), pytest.approx(55), pytest.approx(64), None, None, pytest.approx(68)]
+    assert rows[2][1:] == [30, 40, None, None, None, None]
 
 
 def test_gains_are_taken_on_each_set_on_which_both_are_finished() -> None:

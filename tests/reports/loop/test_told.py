@@ -28,7 +28,7 @@ def test_text_and_page_hold_every_table() -> None:
     for title in TITLES.values():
         assert title in text
         assert f"## {title}\n\n|" in page
-    assert "| 0.4/0 | 50.00 | 70.00 | - | - | - |" in page
+    assert "| 0.4/0 | 50.00 | 70.00 | - | - | - | - |" in page
     assert "`deepret train`" in page.partition("## Runs")[2]
     assert TITLES["photographs"] not in as_text(tables(ENTRIES, SETS, photographs=False))
 
