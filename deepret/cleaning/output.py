@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from deepret.cleaning.stages import Cleaned
+from deepret.comma_separated import comma_separated
 from deepret.data.catalogue import Catalogue
 from deepret.data.listing import Row
 from deepret.data.photo import Box
@@ -95,11 +94,8 @@ def write_dropped(path: Path, rows: Sequence[tuple[str, str, str, str]]) -> None
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "label", "split", "reason"])
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    text = comma_separated([("path", "label", "split", "reason"), *rows])
+    write_whole(path, text.encode("utf-8", "surrogateescape"))
 
 
 def write_pairs(path: Path, found: Cleaned) -> int:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from deepret.comma_separated import comma_separated
 from deepret.data import members
 from deepret.data.photo import Box, Photo
 from deepret.files import write_whole
@@ -84,14 +83,12 @@ class Catalogue:
         """
         own = [boxes[:1] if label else [] for label, boxes in zip(self.labels, self.boxes, strict=True)]
         boxed = any(own)
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["path", "label", "split", *(["x0", "y0", "x1", "y1"] if boxed else [])])
+        rows = [["path", "label", "split", *(["x0", "y0", "x1", "y1"] if boxed else [])]]
         for i, path in enumerate(self.paths):
             if not self.views[i]:
                 box = [f"{v:.10g}" for v in own[i][0]] if own[i] else [""] * 4
-                writer.writerow([path, self.labels[i], self.splits[i], *(box if boxed else [])])
-        return text.getvalue()
+                rows.append([path, self.labels[i], self.splits[i], *(box if boxed else [])])
+        return comma_separated(rows)
 
     def digest(self) -> str:
         """SHA-256 of all that training depends on: each row's path, size of file, label, split and boxes; the pairs."""

@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import NonNegativeInt, PositiveInt
 from tqdm import tqdm
 
+from deepret.comma_separated import comma_separated
 from deepret.data import members
 from deepret.data.catalogue import Catalogue
 from deepret.data.photographs import Photographs
@@ -130,9 +131,5 @@ def _write(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 def _listed(catalogue: Catalogue, paths: list[str]) -> str:
     """The catalogue's own list with other paths."""
-    header, *rows = csv.reader(io.StringIO(catalogue.csv()))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([path, *row[1:]] for path, row in zip(paths, rows, strict=True))
-    return text.getvalue()
+    header, *rows = csv.reader(io.StringIO(catalogue.csv(), newline=""))
+    return comma_separated([header, *([path, *row[1:]] for path, row in zip(paths, rows, strict=True))])

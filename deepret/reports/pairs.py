@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
+from deepret.comma_separated import comma_separated
 from deepret.data.duplicates.leaks import Copies
 from deepret.data.photo import Photo
 from deepret.errors import UserError
@@ -80,11 +79,9 @@ def write_pairs(pairs: Sequence[Copies], path: Path) -> Path:
     Raises:
         UserError: it cannot be written there.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["first", "second", "first_is_of", "second_is_of", "similarity", "leak"])
-    writer.writerows([*p.paths, *p.of, f"{p.similarity:.3f}", "yes" if p.leak else "no"] for p in pairs)
-    write_whole(path, text.getvalue().encode("utf-8", "surrogateescape"))
+    rows: list[list[object]] = [["first", "second", "first_is_of", "second_is_of", "similarity", "leak"]]
+    rows += [[*p.paths, *p.of, f"{p.similarity:.3f}", "yes" if p.leak else "no"] for p in pairs]
+    write_whole(path, comma_separated(rows).encode("utf-8", "surrogateescape"))
     return path
 
 

@@ -5,8 +5,6 @@ deepret report transfer output=outputs/retraining
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 from collections.abc import Sequence
@@ -19,6 +17,7 @@ import torch
 from pydantic import NonNegativeInt, PositiveInt
 
 from deepret.benchmarks.split import Split
+from deepret.comma_separated import comma_separated
 from deepret.data.catalogue import Catalogue
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError
@@ -175,11 +174,9 @@ def shown(scores: list[float]) -> str:
 
 def written(rows: list[tuple[str, str, str, float]]) -> bytes:
     """Every figure as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trained on", "seed", "scored on", "mAP"])
-    writer.writerows([name, seed, kind, f"{score:.5f}"] for name, seed, kind, score in rows)
-    return text.getvalue().encode()
+    lines = [["trained on", "seed", "scored on", "mAP"]]
+    lines += [[name, seed, kind, f"{score:.5f}"] for name, seed, kind, score in rows]
+    return comma_separated(lines).encode()
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ class Programs:
         assert words["resume"] == "auto"
         if "cleaned" in words.get("data.root", ""):
             assert (Path(words["data.root"]) / "cleaning.json").exists()
-        score = {"noisy": 0.6, "response": 0.7, "boxes": 0.65, "longer": 0.68, "cleaned": 0.7}[words["name"].partition("-")[0]]
+        scores = {"noisy": 0.6, "response": 0.7, "boxes": 0.65, "longer": 0.68, "cleaned": 0.7}
+        score = scores[words["name"].partition("-")[0]]
         stages = {"before training": 0.5, "1-ranking": score, "3-ranking": score + 0.1}
         return {"benchmark": "split", "stages": stages, "counts": {"queries": 3}, "mAP": score}
 
@@ -92,7 +93,8 @@ def test_all_is_told_of_what_is_finished_when_a_run_fails(tmp_path: Path, progra
     assert "| 0.4/0 | 50.00 | 60.00 | - | - | - | - |" in (tmp_path / "cleaning_loop.md").read_text()
     programs.fails = ""
     told(tmp_path, "sets=[0.4/0]")
-    assert programs.ran == [f"0.4-0-{kind}" for kind in ("cleaning", "noisy", "response", "response", "boxes", "longer")]
+    kinds = ["cleaning", "noisy", "response", "response", "boxes", "longer"]
+    assert programs.ran == [f"0.4-0-{kind}" for kind in kinds]
     assert json.loads((tmp_path / "results.json").read_text())["0.4/0 response"]["attempts"] == 2
 
 
