@@ -58,7 +58,7 @@ def main(program: str | None = None) -> None:
             print(f"{wrong}usage: deepret PROGRAM [key=value …]\n\n{known}", file=sys.stdout if asked else sys.stderr)
             sys.exit(0 if asked else 2)
         program, words = words[0], words[1:]
-    words = [_at_home(word) for word in words]
+    words = [_quoted(_at_home(word)) for word in words]
     keep_memory()
     several, code = _several(), 0
     try:
@@ -202,6 +202,14 @@ def _at_home(word: str) -> str:
     return f"{key}{equals}{os.path.expanduser(value)}" if value.startswith("~/") else word
 
 
+def _quoted(word: str) -> str:
+    """key=value in quotes where the value has letters that Hydra reads in quotes only, such as ä in a folder's name."""
+    key, equals, value = word.partition("=")
+    if not equals or value.isascii() or value[0] in "'\"[{" or "," in value or word.startswith("-"):
+        return word
+    return key + equals + "'" + value.replace("'", "\\'") + "'"
+
+
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
     """Overrides, and the folders named with --config-dir (-cd)."""
     overrides, folders, rest = [], [], list(words)
@@ -220,6 +228,18 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return overrides, folders
 
 
+def _help(program: str) -> str:
+    """What --help prints: the program's groups with their options, and every setting."""
+    from deepret import config
+
+    options = config.groups()
+    listed = "\n".join(f"{name}: {', '.join(options[name])}" for name in config.named(program) if name in options)
+    return (
+        f"${{hydra.help.header}}\n\nGroups, to be chosen from as group=option:\n\n{listed}\n\n"
+        f"All settings, to be changed as key.key=value:\n\n$CONFIG\n"
+    )
+
+
 def _through_hydra(program: str, words: list[str]) -> None:
     """Sweeps, --cfg and --help are Hydra's own."""
     import hydra
@@ -229,7 +249,10 @@ def _through_hydra(program: str, words: list[str]) -> None:
 
     sys.argv = [f"deepret {program}", *words]
     if HELP.intersection(words):
-        sys.argv.append(f'hydra.help.header="deepret {program}: {PROGRAMS[program]}\n"')
+        sys.argv += [
+            f'hydra.help.header="deepret {program}: {PROGRAMS[program]}"',
+            f"hydra.help.template='{_help(program)}'",
+        ]
     folders = [word for flag in pairwise(words) if flag[0] in CONFIG_DIR for word in flag]
     folders += [word for word in words if word.startswith("--config-dir=")]
 

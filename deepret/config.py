@@ -92,10 +92,10 @@ def changes(group: str, option: str, folders: list[str] | None = None) -> dict[s
 
 def known(program: str) -> list[str]:
     """The settings that stand at the top of a program's file in ``conf/``: its groups, then its own keys."""
-    return [name for name in _named(program) if name not in ("experiment", "debug")]
+    return [name for name in named(program) if name not in ("experiment", "debug")]
 
 
-def _named(program: str) -> list[str]:
+def named(program: str) -> list[str]:
     """``known``, and the groups that may stand empty."""
     cfg = OmegaConf.load(conf_dir() / f"{file_of(program)}.yaml")
     assert isinstance(cfg, DictConfig)
@@ -141,7 +141,7 @@ def _explain(program: str, search: list[str], overrides: list[str], error: Excep
 def of_another_program(program: str, key: str) -> str:
     """Says whose a setting is, or an option, that this program has no group for; nothing where it has one."""
     group = key.partition(".")[0]
-    others = [other for other in ("train", "eval", "data", "clean") if group in _named(other)]
+    others = [other for other in ("train", "eval", "data", "clean") if group in named(other)]
     if program in others or not others:
         return ""
     mend = "; the device is accelerator=cpu or accelerator=auto" if (program, group) == ("eval", "trainer") else ""

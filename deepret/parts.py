@@ -98,8 +98,11 @@ def check_value(kind: Any, value: Any, where: str) -> Any:
     try:
         return _adapter(kind).validate_python(value, strict=True)
     except ValidationError as error:
-        wanted = error.errors()[0]["msg"].removeprefix("Input ")
-        raise UserError(f"{where}={value!r}: {wanted} (wanted: {_plain(kind)}).") from None
+        first = error.errors()[0]
+        wanted = first["msg"].removeprefix("Input ")
+        choices = first["type"] == "literal_error" and len(error.errors()) == 1
+        said = f"should be {_plain(kind)}" if choices else f"{wanted} (wanted: {_plain(kind)})"
+        raise UserError(f"{where}={value!r}: {said}.") from None
 
 
 def _adapter(kind: Any) -> TypeAdapter[Any]:

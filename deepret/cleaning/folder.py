@@ -68,6 +68,19 @@ def _mark(out: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.items() >= MADE_BY.items() else None
 
 
+def check_outside(out: Path, root: Path) -> None:
+    """Makes sure that a folder is not that of the photographs, or in it.
+
+    Raises:
+        UserError: it is.
+    """
+    there, root = out.resolve(), root.resolve()
+    if there == root:
+        raise UserError(f"out={out}: that is the folder of the photographs; name a folder elsewhere.")
+    if there.is_relative_to(root):
+        raise UserError(f"out={out}: that is in {root}, of which it would become a part; name a folder elsewhere.")
+
+
 def check_apart(out: Path, catalogue: Catalogue, left_out: Iterable[tuple[Row, str]]) -> None:
     """Makes sure that what is written does not mix with the photographs, or replace any, wherever they are listed from.
 
@@ -80,11 +93,8 @@ def check_apart(out: Path, catalogue: Catalogue, left_out: Iterable[tuple[Row, s
         UserError: the folder is, or is in, that of the photographs, or these, or links to them, are where something is
             written to.
     """
+    check_outside(out, catalogue.root)
     there, root = out.resolve(), catalogue.root.resolve()
-    if there == root or there.is_relative_to(root):
-        raise UserError(
-            f"out={out}: that is in {catalogue.root}, of which it would become a part; name a folder elsewhere."
-        )
     own = [os.path.join(there, name) for name in (*FOLDERS, REPLACED)]
     own += map(os.path.realpath, own.copy())
     if _below(os.fspath(root), own):

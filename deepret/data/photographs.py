@@ -74,6 +74,8 @@ class Photographs:
         check_folder(self.root, "data.root")
         listed = self.root / "images.csv"
         if listed.is_file():
+            if self.test_share == 1:
+                report(f"data.test_share=1 counts for nothing: {listed} says what is train, val and test.")
             found = without_single_images(sound(self.root, read_list(listed, single), self.strict, self.cache))
             report_shared_labels(found)
         else:
@@ -97,6 +99,10 @@ class Photographs:
         """
         files = images_below(self.root)
         if not files:
+            if (self.root / "cleaning.json").is_file():
+                raise UserError(
+                    f"data.root={self.root}: the cleaning there is not finished; its command again goes on."
+                )
             packed = next(self.root.rglob("*.tar.*z*"), None)
             mend = f"; {packed.name} has to be unpacked: gunzip makes a .tar of it" if packed else ""
             raise UserError(f"data.root={self.root}: there is no photograph in it (endings: {' '.join(IMAGES)}){mend}.")

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from deepret.cleaning.cleaned import kind
 from deepret.cleaning.copies import copied
-from deepret.cleaning.folder import begin, check_apart, check_free, finish
+from deepret.cleaning.folder import begin, check_apart, check_free, check_outside, finish
 from deepret.cleaning.output import box_of, cleaned_catalogue, dropped, write_dropped, write_pairs
 from deepret.cleaning.stages import Cleaned, Cleaning
 from deepret.data.catalogue import SPLITS, Catalogue
@@ -46,6 +46,8 @@ def clean(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
     check_splits(config["splits"])
     shard = shard_of(config["shard"], config["merge"])
     out = Path(config["out"]).expanduser()
+    if config["data"].get("root"):  # before anything is written there
+        check_outside(out, Path(config["data"]["root"]).expanduser())
     check_free(out, config["overwrite"])
     with contextlib.nullcontext() if shard is not None else writing(out):
         return _cleaned(config, out, shard, overrides, start)

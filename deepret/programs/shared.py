@@ -80,7 +80,7 @@ def check_names(cfg: DictConfig, program: str) -> None:
     for name in names:
         if name in PROGRAM:
             if name not in cfg and name not in OPTIONAL:
-                raise UserError(f"{name} is missing: give it a value, {name}=VALUE, or leave it as it is.")
+                raise UserError(f"{name} is missing: give it a value, {name}=VALUE.")
             continue
         node = cfg.get(name)
         if node is None and name in OPTIONAL:

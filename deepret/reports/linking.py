@@ -21,6 +21,7 @@ from deepret.cleaning.parallel import each
 from deepret.cleaning.verification.affine import Affine
 from deepret.cleaning.verification.homography import Homography
 from deepret.data.catalogue import Catalogue
+from deepret.data.folder import check_folder
 from deepret.data.photographs import Photographs
 from deepret.errors import UserError
 from deepret.reports.command import command
@@ -57,7 +58,8 @@ def linking(
     Raises:
         UserError: no pair of one class, or none of different classes.
     """
-    catalogue = Photographs(root, test_share=1, cache=cache).load()
+    check_folder(Path(root).expanduser(), "root")
+    catalogue = Photographs(root, cache=cache).load()
     pairs = pairs_of(catalogue)
     labels = np.array(catalogue.labels)
     same = np.array([labels[i] == labels[j] for i, j in pairs], bool)
@@ -79,7 +81,7 @@ def linking(
         values |= best_figures(scores, same, pairs)
     worst = [place for place in np.argsort(-np.where(same, -1.0, scores), kind="stable")[:SHOWN] if scores[place] > 0]
     lines = [(catalogue.paths[pairs[p][0]], catalogue.paths[pairs[p][1]], f"{scores[p]:.1f}") for p in worst]
-    print(table(["different classes", "and", "score"], lines))
+    print(table(["different classes", "and", "score"], lines) if lines else "no pair of different classes is verified")
     return {**values, "model": model, "size": size, "tolerance": verification.tolerance}
 
 

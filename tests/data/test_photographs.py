@@ -295,6 +295,19 @@ def test_classes_that_are_trained_on_and_scored_are_named(write, photos: Path, s
         load(photos)
 
 
+def test_a_share_that_counts_for_nothing_beside_a_list_is_said(photos: Path, write) -> None:
+    lines = ["path,label,split"] + [f"{write(f'{i}.jpg').name},a,train" for i in range(2)]
+    (photos / "images.csv").write_text("\n".join(lines))
+    with pytest.warns(UserWarning, match="data.test_share=1 counts for nothing"):
+        assert set(load(photos, test_share=1.0).splits) == {"train"}
+
+
+def test_a_cleaning_that_is_not_finished_is_called_so(photos: Path) -> None:
+    (photos / "cleaning.json").write_text('{"made_by": "deepret clean", "finished": false}')
+    with pytest.raises(UserError, match="the cleaning there is not finished"):
+        load(photos)
+
+
 def test_unlabelled_photographs_join_as_classes_of_their_own(folders: Path, write, tmp_path: Path) -> None:
     more = tmp_path / "more"
     write("x.jpg", folder=more), write("deep/y.jpg", folder=more)

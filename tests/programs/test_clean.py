@@ -135,7 +135,7 @@ def copies_listed(folder: Path, tmp_path: Path) -> dict[str, Path]:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["out={root}"], "there is something already"),
+        (["out={root}"], "that is the folder of the photographs"),
         (["out={root}/clean"], "name a folder elsewhere"),
         (["out={other}"], "of no cleaning"),
         (["out={other}", "overwrite=true"], "of no cleaning"),
@@ -149,7 +149,7 @@ def copies_listed(folder: Path, tmp_path: Path) -> dict[str, Path]:
         (["out={new}", "shard=one"], "shard=i/n"),
         (["out={new}", "shard=0/2", "merge=true"], "take one"),
         (["out={new}", "merge=true"], "blocks of pairs are not compared yet"),
-        (["out={new}", "graph.unverified=perhaps"], "'drop' or 'keep' or 'stop'"),
+        (["out={new}", "graph.unverified=perhaps"], "should be 'drop' or 'keep' or 'stop'."),
         (["out={new}", "features.sise=3"], "features.size"),
         ([], "out is missing"),
     ],
@@ -158,7 +158,7 @@ def test_a_mistake_is_one_message(program, folder: Path, tmp_path: Path, words: 
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").touch()
     places = {"root": folder, "other": tmp_path / "other", "new": tmp_path / "new", **copies_listed(folder, tmp_path)}
-    before = content(tmp_path)
+    before, changed = content(tmp_path), folder.stat().st_mtime_ns
     root = [] if any(word.startswith("data.root=") for word in words) else [f"data.root={folder}"]
     ended = program("clean", *root, f"cache={tmp_path / 'c'}", *(w.format(**places) for w in words))
     assert ended.code == 2
@@ -166,6 +166,17 @@ def test_a_mistake_is_one_message(program, folder: Path, tmp_path: Path, words: 
     assert ended.err.startswith("error: ")
     assert ended.err.count("\n") == 1
     assert {name: what for name, what in content(tmp_path).items() if not name.startswith("c/")} == before
+    assert folder.stat().st_mtime_ns == changed
+
+
+def test_names_that_hydra_takes_in_quotes_only_need_none(program, tmp_path: Path) -> None:
+    noisy(tmp_path / "Lärm und c's", classes=2, right=3, wrong=0)
+    words = (f"data.root={tmp_path / 'Lärm und c'}'s", f"out={tmp_path / 'rein é'}")
+    ended = program("clean", *words, *FAST)
+    assert ended.code == 0, ended.err
+    assert len(rows(tmp_path / "rein é" / "images.csv")) == 6
+    kept = rows(tmp_path / "rein é" / "images.csv")
+    assert (tmp_path / "rein é" / kept[0]["path"]).is_file()
 
 
 def test_the_photographs_of_a_copy_are_never_replaced(program, folder: Path, tmp_path: Path) -> None:

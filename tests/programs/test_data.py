@@ -198,6 +198,8 @@ def test_help_lists_the_settings(program) -> None:
     assert ended.out.startswith("deepret data: checks photographs")
     assert "allow" in ended.out
     assert "benchmark" in ended.out
+    assert "optimizer" not in ended.out  # the groups are those of the program
+    assert "scenes" in ended.out
 
 
 def test_a_leak_ends_a_training_before_it_begins(program, leaking: Path, tmp_path: Path) -> None:

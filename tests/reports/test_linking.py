@@ -50,3 +50,8 @@ def test_one_class_alone_is_refused(tmp_path: Path) -> None:
         view(1, number)[0].save(tmp_path / "photos" / "one" / f"{number}.png")
     with pytest.raises(UserError, match="different ones"):
         linking(str(tmp_path / "photos"), cache=str(tmp_path / "cache"))
+
+
+def test_a_folder_that_is_not_there_is_named_as_it_was_given(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^root=.*photos: there is no such folder"):
+        linking(str(tmp_path / "photos"))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from deepret.cleaning.cleaned import CleanedClass, kind
-from deepret.cleaning.stages import Cleaned
+from deepret.cleaning.stages import FLOOR, Cleaned
 from deepret.data.listing import Row
 from deepret.reports.cleaning.numbers import duration, percent, whole
 
@@ -73,6 +73,8 @@ def threshold_ends(classes: Sequence[CleanedClass]) -> tuple[float, float]:
 def _source(found: Cleaned) -> str:
     if found.threshold is None:
         return "not read off pairs across"
+    if threshold_ends(found.classes)[1] <= FLOOR:
+        return "the least that is taken; pairs across would allow less"
     return "read off pairs across" if found.threshold.shows(found.rate) else "estimated: few pairs across"
 
 

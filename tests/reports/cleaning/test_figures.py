@@ -60,6 +60,12 @@ def test_a_threshold_that_too_few_pairs_show_is_called_an_estimate(made: Make) -
     assert remark(None) == "not read off pairs across"
 
 
+def test_the_least_threshold_is_called_so(made: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = made({"a": (2, 2, [(0, 1)])}, threshold=Threshold(np.zeros(1000), []), photographs=False)
+    monkeypatch.setattr(figures, "FLOOR", found.classes[0].threshold)
+    assert {name: why for name, _, why in figures.head(found)}["threshold"].startswith("the least that is taken")
+
+
 def test_thresholds_are_said_from_where_to_where(made: Make) -> None:
     found = made({"a": (2, 2, [(0, 1)]), "b": (1, 0, [])}, photographs=False)
     assert figures.threshold_words(found.classes) == "20.0"

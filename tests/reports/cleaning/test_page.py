@@ -75,7 +75,7 @@ def test_what_is_said_is_there(made: Make, tmp_path: Path) -> None:
         "written images.csv",
         "no verified pair with another of its class 2",
         "features 1 min 3 s",
-        "settled in 7 rounds",
+        "refined in 7 rounds",
         "a 5 3 2 40.0 % 10 2 20.0",
     ]:
         assert figure in text
