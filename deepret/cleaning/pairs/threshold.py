@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,10 @@ TAIL, TAIL_LEAST = 10, 5
 """One in so many of the scores, or so many, are the largest ones from which a rate is gone on to that no pair shows."""
 ROUNDS = 8
 """Rounds of reading the threshold and looking which photographs hang together at it, at most."""
+HALVINGS = 10
+"""Steps in which a threshold is looked for between two: to a thousandth of what lies between them."""
+SMALL = 1e-3
+"""The least share of the larger of the two."""
 LEAST = 100
 """Pairs that a threshold is read off at the least, or a tenth of those that were compared."""
 LOOSE = 0.05
@@ -83,35 +87,63 @@ def calibrated(
         together: which rows hang together at a threshold; the flag says whether it is the loose one.
 
     Returns:
-        the threshold; that of all pairs, which wrong labels make stricter, where few pairs are left. Where rounds do
-        not settle it is the strictest of the later ones.
+        the threshold; that of all pairs, which wrong labels make stricter, where few pairs are left. Where rounds go to
+        and fro, because a wrong photograph comes in at the one threshold and right ones are lost at the other, it is
+        the lowest one between them that what hangs together at it does not exceed.
     """
     classes = np.sort(class_of[pairs], axis=1)
-    every = found = Threshold(np.sort(scores), [])
-    kept = together(found, True)
-    rounds: list[Threshold] = []
 
-    def at_rate(one: Threshold) -> float:
-        return one.at(rate)
-
-    for _ in range(ROUNDS):
-        both = kept[pairs].all(axis=1)
-        same = one_thing(classes[both], scores[both] > found.at(LOOSE))
+    def read(found: Threshold, loose: bool, linked: float) -> Threshold | None:
+        both = together(found, loose)[pairs].all(axis=1)
+        same = one_thing(classes[both], scores[both] > linked)
         known = set(same)
         counts = both & np.array([(a, b) not in known for a, b in classes.tolist()], bool)
-        if counts.sum() < max(1, min(LEAST, len(pairs) / 10)):
+        enough = counts.sum() >= max(1, min(LEAST, len(pairs) / 10))
+        return Threshold(np.sort(scores[counts]), same) if enough else None
+
+    every = Threshold(np.sort(scores), [])
+    rounds = [every]
+    for number in range(ROUNDS):
+        found = rounds[-1]
+        new = read(found, number == 0, found.at(LOOSE))
+        if new is None:
             report(
-                f"of {len(pairs):,} pairs of different classes {counts.sum():,} are of photographs that hang together, "
-                f"too few to read a threshold off: that of all pairs is taken, which may drop much that is right."
+                f"of {len(pairs):,} pairs of different classes those of photographs that hang together are too few to "
+                f"read a threshold off: that of all pairs is taken, which may drop much that is right."
             )
-            return max([every, *rounds], key=at_rate)
-        new = Threshold(np.sort(scores[counts]), same)
-        if rounds and new.at(rate) == found.at(rate) and new.same == found.same:
+            return max(rounds, key=lambda one: one.at(rate))
+        if number and new.at(rate) == found.at(rate) and new.same == found.same:
             return new
-        found = new
         rounds.append(new)
-        kept = together(found, False)
-    return max(rounds[ROUNDS // 2 :], key=at_rate)
+    last = rounds[ROUNDS // 2 :]
+    linked = max(one.at(LOOSE) for one in last)
+    return lowest_that_holds(last, rate, lambda found: read(found, False, linked))
+
+
+def lowest_that_holds(
+    rounds: Sequence[Threshold], rate: float, read: Callable[[Threshold], Threshold | None]
+) -> Threshold:
+    """The lowest threshold above which pairs across do not exceed it more often than they may, among given ones.
+
+    What is read off pairs that hang together at a threshold t falls as t rises: t is halved in between, in logarithms.
+
+    Args:
+        rounds: thresholds; the strictest is taken where nothing below holds.
+        rate: of false links.
+        read: the threshold that pairs across give of what hangs together at one; None where they are too few.
+    """
+    strict = max(rounds, key=lambda one: one.at(rate))
+    top, bottom = strict.at(rate), min(one.at(rate) for one in rounds)
+    low, high, best = max(bottom, SMALL * top) / max(top, SMALL), 1.0, strict
+    for _ in range(HALVINGS):
+        middle = math.sqrt(low * high)
+        tried = Threshold(strict.scores * middle, strict.same)
+        new = read(tried)
+        if new is not None and new.at(rate) <= tried.at(rate):
+            high, best = middle, Threshold(tried.scores, new.same)
+        else:
+            low = middle
+    return best
 
 
 def one_thing(classes: npt.NDArray[np.int64], linked: npt.NDArray[np.bool_]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepret.cleaning.pairs.threshold import Threshold, calibrated, one_thing
+from deepret.cleaning.pairs.threshold import Threshold, calibrated, lowest_that_holds, one_thing
 
 
 def threshold(scores: list[float]) -> Threshold:
@@ -146,17 +146,54 @@ def test_classes_in_which_nothing_hangs_together_do_not_lower_it(seed: int, good
         if noisy.right[[a, b]].all()
     ]
     every = Threshold(np.sort(noisy.scores), []).at(noisy.RATE)
-    with pytest.warns(UserWarning, match="too few to read a threshold off"):
+    with pytest.warns(UserWarning, match="are too few to read a threshold off"):
         found = noisy.calibrated()
     assert found.at(noisy.RATE) >= every
 
 
-def test_where_rounds_do_not_settle_the_strictest_of_the_later_ones_counts() -> None:
-    noisy = MadeUp(0)
-    turn = iter(range(99))
+class ToAndFro:
+    """One wrong photograph, with scores of 50 across, that hangs together with its class at thresholds below 22.
 
-    def together(found: Threshold, loose: bool) -> np.ndarray:
-        return noisy.right if next(turn) % 2 else np.ones(len(noisy.right), bool)
+    At the threshold of all others, 5, it comes in; at that which it makes, 50, it goes.
+    """
 
-    found = calibrated(noisy.pairs, noisy.scores, noisy.class_of, noisy.RATE, together)
-    assert found.at(noisy.RATE) == Threshold(np.sort(noisy.scores), []).at(noisy.RATE)
+    RATE = 1 / 1000
+
+    def __init__(self) -> None:
+        self.pairs = np.array([(a, b) for a in range(40) for b in range(40, 80)])
+        self.class_of = np.repeat([0, 1], 40)
+        wrong = (self.pairs[:, 0] == 3) & (self.pairs[:, 1] < 43)
+        self.scores = np.where(wrong, 50.0, 5 * (self.pairs.sum(axis=1) % 7) / 6)
+        self.asked: list[float] = []
+
+    def together(self, found: Threshold, loose: bool) -> np.ndarray:
+        self.asked.append(found.at(self.RATE))
+        kept = np.ones(80, bool)
+        kept[3] = self.asked[-1] < 22
+        return kept
+
+
+def test_where_rounds_go_to_and_fro_the_lowest_that_holds_between_them_counts() -> None:
+    noisy = ToAndFro()
+    found = calibrated(noisy.pairs, noisy.scores, noisy.class_of, noisy.RATE, noisy.together)
+    assert noisy.asked[:8] == [50, 5] * 4
+    assert 22 <= found.at(noisy.RATE) < 22.2
+
+
+@given(st.floats(1.01, 40), st.floats(0, 1))
+def test_the_lowest_that_holds_as_a_scan_finds_it(top: float, share: float) -> None:
+    jump = top**share  # what is read off falls from above the top to 1 where the threshold reaches this
+
+    def read(found: Threshold) -> Threshold:
+        return Threshold(np.array([1.0 if found.at(1) >= jump else 2 * top]), [])
+
+    found = lowest_that_holds([Threshold(np.array([score]), []) for score in (1.0, top, 1.0, top)], 1.0, read).at(1)
+    scan = next(score for score in np.geomspace(1, top, 20_001) if score >= jump * (1 - 1e-12))
+    assert found == pytest.approx(scan, rel=1e-2)
+    assert found >= jump * (1 - 1e-9) or found == top
+
+
+def test_where_nothing_lower_holds_the_strictest_counts() -> None:
+    rounds = [Threshold(np.array([score]), []) for score in (3.0, 9.0, 3.0, 9.0)]
+    assert lowest_that_holds(rounds, 1.0, lambda found: Threshold(found.scores * 2, [])).at(1) == 9
+    assert lowest_that_holds(rounds, 1.0, lambda found: None).at(1) == 9
