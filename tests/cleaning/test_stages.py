@@ -215,7 +215,7 @@ def test_classes_of_one_photograph_only(crops: Path, tmp_path: Path) -> None:
     assert np.isnan(found.boxes.last).all()
 
 
-@pytest.mark.filterwarnings("ignore:of 10 pairs of different classes 0")
+@pytest.mark.filterwarnings("ignore:of 10 pairs of different classes those")
 def test_no_verified_pair(crops: Path, tmp_path: Path) -> None:
     names = ["2-0.png", "3-0.png", *things(0)]
     some = catalogue(crops, names, labels=["none", "none", *"00000"])
