@@ -33,6 +33,10 @@ class Regions:
         return replace(self, vectors=vectors)
 
 
+Found = Tensor | Regions
+"""What a backbone gives: maps (B, C, H, W), or local features at once, as regions with vectors and without maps."""
+
+
 @dataclass
 class Codes:
     """What leaves the aggregation and the head.

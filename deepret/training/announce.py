@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
+from torch import Tensor
 
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.distributed.ranks import world
 from deepret.models.build import build_network, supplied_by
 from deepret.models.network import Network
 from deepret.models.regions.rpn import RPN
+from deepret.models.types import Found
 from deepret.parts import build
 from deepret.training.learning import freeze
 from deepret.training.plan import FIRST, Stage
@@ -161,7 +163,7 @@ def total_forecast(ranked: int, mapped: float, speed: float, proposals: float) -
 def images_per_second(network: Network, size: int, precision: str, images: int = 4) -> float:
     """Training images a second: the better of two passes of the backbone, forward and backward, over random images.
 
-    The rest takes little, and need not be fitted or trained yet.
+    The rest takes little, and need not be fitted or trained yet. Where nothing of it learns there is no backward pass.
 
     The network stays as it is, and so do the random numbers that follow: a copy is what learns the noise's statistics.
 
@@ -171,12 +173,14 @@ def images_per_second(network: Network, size: int, precision: str, images: int =
         precision: Lightning's name for it.
         images: how many.
     """
-    device = next(network.parameters()).device
+    device = network.input.mean.device
     copy = deepcopy(network).train()
 
     def step() -> None:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
-            cast("Any", copy.maps(probe).float().sum()).backward()
+            found: Found = copy.maps(probe)
+            if isinstance(found, Tensor) and found.requires_grad:
+                cast("Any", found.float().sum()).backward()
 
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         probe = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8, device=device)

@@ -8,13 +8,35 @@ import torch
 from torch import nn
 
 from deepret.data.catalogue import Catalogue
+from deepret.errors import UserError
+from deepret.models.build import build_network
 from deepret.models.network import Network
-from deepret.parts import build
-from deepret.training.plan import Stage, learns_regions
+from deepret.parts import build, locate
+from deepret.training.plan import Stage, learns_regions, plan
 from deepret.training.ranking import Ranking
 
 Rates = list[tuple[nn.Module, float]]
 """Modules, each with its learning rate as a multiple of the optimiser's."""
+
+
+def check_learns(config: dict[str, Any]) -> None:
+    """Refuses to train a network of local features in which nothing learns.
+
+    Raises:
+        UserError: it is one, or regions are to be learned, which need maps.
+    """
+    if not getattr(locate(config["backbone"]["_target_"]), "local", False):
+        return
+    if learns_regions(config):
+        raise UserError(
+            "regions: these are learned on maps, and the backbone gives local features without any; take regions=whole."
+        )
+    network = build_network(config, weights=False)
+    if any(stage.epochs for stage in plan(config)) and not any(p.requires_grad for p in network.parameters()):
+        raise UserError(
+            "backbone: it gives local features, and no other part of this network learns either: score it as it is "
+            "with eval.py, or keep what is fitted without any training: stages.ranking=0."
+        )
 
 
 def loss_of(node: dict[str, Any], network: Network, catalogue: Catalogue) -> nn.Module:
@@ -28,10 +50,11 @@ def loss_of(node: dict[str, Any], network: Network, catalogue: Catalogue) -> nn.
 
 @torch.no_grad()
 def code_length(network: Network, size: int = 224) -> int:
-    """D of a network's codes, by that of a grey image of ``size`` × ``size`` pixels."""
+    """D of a network's codes, by that of a grey image of ``size`` × ``size`` pixels, or of the only ones it takes."""
     mode = network.training
     try:
-        grey = torch.full((1, 3, size, size), 128.0, device=next(network.parameters()).device)
+        size = getattr(network.backbone, "only", None) or size
+        grey = torch.full((1, 3, size, size), 128.0, device=network.input.mean.device)
         return int(network.eval()(grey).vectors.shape[1])
     finally:
         network.train(mode)

@@ -47,7 +47,8 @@ class StageSettings:
             all their epochs.
         map_variants: augmented copies of each image whose maps the proposals learn on.
         joint_images: images with boxes beside each batch of ranking, on each rank, where ``regions.joint`` is true.
-        fit_images: images of the train split that the projection is fitted on, at most.
+        fit_images: images of the train split that parts are fitted on, at most.
+        fit_regions: regions of each of them that parts are fitted on, at most, drawn at random.
     """
 
     steps: PositiveInt
@@ -63,6 +64,7 @@ class StageSettings:
     map_variants: PositiveInt = 2
     joint_images: PositiveInt = 4
     fit_images: PositiveInt = 2000
+    fit_regions: PositiveInt = 100
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,12 @@ class FitSettings:
     """What an evaluation needs of the stages.
 
     Args:
-        fit_images: images of the train split that a projection or a PCA is fitted on, at most.
+        fit_images: images of the train split that parts, or the PCA of ``dims``, are fitted on, at most.
+        fit_regions: regions of each of them that parts are fitted on, at most, drawn at random.
     """
 
     fit_images: PositiveInt = 2000
+    fit_regions: PositiveInt = 100
 
 
 PROGRAM: dict[str, Any] = {
@@ -89,7 +93,9 @@ PROGRAM: dict[str, Any] = {
     "ema": Annotated[float, Field(gt=0, lt=1)] | None,
     "dim": PositiveInt,
     "dims": PositiveInt | None,
+    "dims_whitening": Annotated[float, Field(ge=0, le=1)],
     "evaluation_precision": Literal["32", "bf16"],
+    "keep_maps": bool,
     "gallery": bool,
     "profile": bool,
     "compile": str | None,

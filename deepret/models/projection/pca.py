@@ -10,6 +10,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from deepret.errors import UserError
+from deepret.models.principal import principal_rows
 
 
 class PCA(nn.Module):
@@ -22,9 +23,11 @@ class PCA(nn.Module):
         channels: C, from the backbone.
         dim: D, the components that are kept.
         whitening: w, how far the components are brought to one scale.
+        normalise: whether the projected vectors are brought to length one too. Encoders of local features take them as
+            they are: how long one is says how far it is from the mean, and a mixture of Gaussians models that.
 
     Shape:
-        (N, C) → (N, D), rows of length one.
+        (N, C) → (N, D), rows of length one unless told otherwise.
 
     Raises:
         UserError: more dimensions than channels; used before it is fitted; too few vectors to fit it.
@@ -39,13 +42,18 @@ class PCA(nn.Module):
     fitted: Tensor
 
     def __init__(
-        self, channels: int, dim: PositiveInt = 512, whitening: Annotated[float, Field(ge=0, le=1)] = 0.5
+        self,
+        channels: int,
+        dim: PositiveInt = 512,
+        whitening: Annotated[float, Field(ge=0, le=1)] = 0.5,
+        normalise: bool = True,
     ) -> None:
         super().__init__()
         if dim > channels:
             raise UserError(f"projection.dim={dim}: the backbone gives {channels} channels; take at most that many.")
         self.dim = dim
         self.whitening = whitening
+        self.normalise = normalise
         self._keep(torch.zeros(channels), torch.zeros(dim, channels))
         self.register_buffer("fitted", torch.tensor(False))
 
@@ -55,8 +63,8 @@ class PCA(nn.Module):
         self.register_buffer("rows", rows)
 
     @torch.no_grad()
-    def fit(self, vectors: Tensor) -> None:
-        """Learns μ and P from region vectors (n, C), which need not be normalised.
+    def fit(self, vectors: Tensor, labels: Tensor | None = None) -> None:
+        """Learns μ and P from region vectors (n, C), which need not be normalised; labels count for nothing.
 
         Raises:
             UserError: too few vectors, or vectors that differ in fewer than D directions.
@@ -67,58 +75,11 @@ class PCA(nn.Module):
         self.fitted.fill_(True)
 
     def forward(self, vectors: Tensor) -> Tensor:
-        """Projects vectors; the length of each is one before and after."""
+        """Projects vectors, each brought to length one before, and after unless told otherwise."""
         if not self.fitted:
             raise UserError(
                 "the projection is not fitted yet: fit it on region vectors of the training split, load a checkpoint "
                 "that holds one, or take projection=none."
             )
-        return F.normalize(F.linear(F.normalize(vectors, dim=1) - self.mean, self.rows), dim=1)
-
-
-def principal_rows(vectors: Tensor, dim: int, whitening: float) -> tuple[Tensor, Tensor]:
-    """Mean (C,) and projection (dim, C) of L2-normalised vectors (n, C), computed in float64.
-
-    The sign of each row is the one that makes its largest entry positive, so the same vectors give the same rows.
-
-    Raises:
-        UserError: too few vectors, or vectors that differ in fewer than ``dim`` directions.
-    """
-    if len(vectors) <= dim:
-        raise UserError(
-            f"projection.dim={dim}: it takes more than {dim} region vectors to find as many components, and the "
-            f"training split gave {len(vectors)}; lower dim, or give more images."
-        )
-    blocks = torch.split(vectors, 4096)  # bounds the memory that float64 takes
-    mean = torch.stack([_unit(block).sum(0) for block in blocks]).sum(0) / len(vectors)
-    scatter = torch.zeros(vectors.shape[1], vectors.shape[1], dtype=torch.float64, device=vectors.device)
-    for block in blocks:
-        centred = _unit(block) - mean
-        scatter += centred.T @ centred
-    values, columns = _principal(scatter / (len(vectors) - 1))
-    values, rows = values[:dim], columns.T[:dim]
-    distinct = int((values > 1e-12 * values[0]).sum())
-    if distinct < dim:
-        raise UserError(
-            f"projection.dim={dim}: the {len(vectors)} region vectors of the training split differ in {distinct} "
-            f"directions only; lower dim, or give more images."
-        )
-    largest = rows.gather(1, rows.abs().argmax(dim=1, keepdim=True))
-    return mean, rows * largest.sign() * values[:, None] ** (-whitening / 2)
-
-
-def _principal(covariance: Tensor) -> tuple[Tensor, Tensor]:
-    """The eigenvalues (C,) of a covariance matrix, the largest first, and its eigenvectors (C, C) in columns."""
-    try:
-        values, columns = torch.linalg.eigh(covariance)
-    except RuntimeError as error:
-        if "converge" not in str(error):
-            raise
-        # on some processors it gives up on matrices of low rank
-        columns, values, _ = torch.linalg.svd(covariance)
-        return values, columns
-    return values.flip(0), columns.flip(1)
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    return F.normalize(vectors.double(), dim=1)
+        projected = F.linear(F.normalize(vectors, dim=1) - self.mean, self.rows)
+        return F.normalize(projected, dim=1) if self.normalise else projected

@@ -17,9 +17,10 @@ class ShiftFC(PCA):
         channels: C, from the backbone.
         dim: D, the length of a region's code.
         whitening: w of the PCA that it starts from.
+        normalise: whether the projected vectors are brought to length one too.
 
     Shape:
-        (N, C) → (N, D), rows of length one.
+        (N, C) → (N, D), rows of length one unless told otherwise.
 
     Raises:
         UserError: more dimensions than channels; used before it is fitted; too few vectors to fit it.

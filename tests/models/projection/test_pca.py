@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from deepret.errors import UserError
-from deepret.models.projection.pca import PCA, principal_rows
+from deepret.models.principal import principal_rows
+from deepret.models.projection.pca import PCA
 
 
 def samples(count: int = 200, channels: int = 12) -> Tensor:
@@ -39,6 +40,15 @@ def test_equals_the_slow_projection(whitening: float, dim: int) -> None:
     found, wanted = pca(vectors).double(), slow_projection(samples(), vectors, dim, whitening)
     signs = (found * wanted).sum(0).sign()  # a component and its opposite are the same component
     assert torch.allclose(found * signs, wanted, atol=1e-5)
+
+
+def test_without_the_last_normalisation_lengths_are_distances_from_the_mean() -> None:
+    pca, plain = PCA(channels=12, dim=12, whitening=0, normalise=False), PCA(channels=12, dim=12, whitening=0)
+    for each in (pca, plain):
+        each.fit(samples())
+    unit = torch.nn.functional.normalize(samples(), dim=1)
+    assert torch.allclose(pca(samples()).norm(dim=1), (unit - unit.mean(0)).norm(dim=1), atol=1e-5)
+    assert torch.allclose(torch.nn.functional.normalize(pca(samples()), dim=1), plain(samples()))
 
 
 def test_whitening_gives_every_component_one_variance() -> None:

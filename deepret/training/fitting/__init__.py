@@ -1,0 +1,1 @@
+"""Fitting: parts that start from statistics of the training images, before any gradient."""

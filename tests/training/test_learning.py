@@ -1,0 +1,97 @@
+"""What learns: how long codes are, and networks in which nothing does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from deepret.config import compose
+from deepret.errors import UserError
+from deepret.models.aggregation.sum import Sum
+from deepret.models.backbone.base import Backbone
+from deepret.models.backbone.rootsift import RootSIFT
+from deepret.models.head.l2 import L2
+from deepret.models.input.square import Square
+from deepret.models.network import Network
+from deepret.models.pooling.max import Max
+from deepret.models.projection.none import NoProjection
+from deepret.models.regions.whole import Whole
+from deepret.models.weighting.uniform import Uniform
+from deepret.programs.shared import prepare
+from deepret.training.announce import images_per_second
+from deepret.training.learning import check_learns, code_length
+
+
+class OneSize(Backbone):
+    """A fully connected layer on images of 64 × 64 pixels."""
+
+    def extract(self, images: Tensor) -> Tensor:
+        found: Tensor = self.body(images)
+        return found[:, :, None, None]
+
+
+def network(backbone: Any) -> Network:
+    return Network(
+        input=Square(backbone.mean, backbone.std, size=64),
+        backbone=backbone,
+        regions=Whole(),
+        pooling=Max(),
+        projection=NoProjection(channels=backbone.channels),
+        weighting=Uniform(),
+        aggregation=Sum(),
+        head=L2(),
+    )
+
+
+def one_size() -> OneSize:
+    body = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 5))
+    return OneSize(body, (0.5,) * 3, (0.5,) * 3, True, None, native=64)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "length"), [(RootSIFT(), 128), (RootSIFT(where="dense", colour=True), 224), (one_size(), 5)]
+)
+def test_codes_are_measured_without_parameters_and_at_the_one_size(backbone: nn.Module, length: int) -> None:
+    made = network(backbone).train()
+    assert code_length(made) == length
+    assert made.training
+
+
+def test_what_does_not_learn_is_timed_too() -> None:
+    assert images_per_second(network(RootSIFT()), 64, "32-true") > 0
+    still = network(one_size())
+    still.requires_grad_(False)
+    assert images_per_second(still, 64, "32-true") > 0
+
+
+def composed(*words: str) -> dict[str, Any]:
+    return prepare(compose("train", ["trainer=cpu", *words]))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("backbone=rootsift", "projection=shift_fc", "dim=16"),
+        ("backbone=rootsift", "projection=none", "stages.ranking=0"),
+        ("projection=none",),
+    ],
+)
+def test_networks_that_learn_or_need_not_pass(words: tuple[str, ...]) -> None:
+    check_learns(composed(*words))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("projection=none",), r"no other part of this network learns.*eval.py.*stages.ranking=0"),
+        (("projection=pca", "loss=classification"), "no other part of this network learns"),
+        (("regions=rpn",), "learned on maps.*regions=whole"),
+    ],
+)
+def test_local_features_alone_are_not_trained(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_learns(composed("backbone=rootsift", "dim=16", *words))
+    assert torch.is_grad_enabled()
