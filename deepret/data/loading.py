@@ -185,13 +185,34 @@ def photo_loader(
         rank: this process' number.
         world: number of processes.
     """
+    batches = one_shape_batches(photos, sizes, input, batch_size)
+    return image_loader(photos, input, batches[rank::world], workers)
+
+
+def image_loader(
+    photos: Sequence[Photo], input: Input, batches: list[list[int]], workers: int
+) -> DataLoader[tuple[Tensor, Tensor]]:
+    """A loader of (images (b, 3, h, w) uint8, their positions (b,)), a batch for each list of positions."""
+    return Loader(InputImages(photos, input.tensor), workers=workers, batch_sampler=batches)
+
+
+def one_shape_batches(
+    photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None, input: Input, batch_size: int
+) -> list[list[int]]:
+    """Positions of photographs in batches of one shape, each once, full batches first: ranks get equal work.
+
+    Args:
+        photos: n of them.
+        sizes: upright width and height of each, where they are known; they are read from the headers otherwise.
+        input: the network's input, which says what shape a photograph becomes.
+        batch_size: images a batch, at most.
+    """
     shapes: dict[tuple[int, int], list[int]] = {}
     for i, photo in enumerate(photos):
         width, height = upright_size(photo.path) if sizes is None else sizes[i]
         shapes.setdefault(input.shape(width, height, photo.box), []).append(i)
     batches = [rows[k : k + batch_size] for _, rows in sorted(shapes.items()) for k in range(0, len(rows), batch_size)]
-    batches.sort(key=len, reverse=True)  # full batches first: ranks get equal work
-    return Loader(InputImages(photos, input.tensor), workers=workers, batch_sampler=batches[rank::world])
+    return sorted(batches, key=len, reverse=True)
 
 
 @contextmanager

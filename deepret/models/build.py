@@ -31,14 +31,17 @@ def build_network(config: dict[str, Any], *, weights: bool = True, regions: dict
         node |= {key: value for key, value in {"weights": None, "pretrained": False}.items() if key in node}
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config["seed"])
-        backbone = build(node)
-        supplied = supplied_by(backbone)
-        parts = {name: build(config[name], **supplied) for name in PARTS if name not in ("backbone", "regions")}
-        return Network(backbone=backbone, regions=build(regions or config["regions"], **supplied), **parts)
+        parts = {"backbone": build(node)}
+        supplied = supplied_by(parts["backbone"])
+        for name in PARTS:
+            if name != "backbone":
+                parts[name] = build((regions if name == "regions" else None) or config[name], **supplied)
+                supplied["channels"] = getattr(parts[name], "dim", supplied["channels"])
+        return Network(**parts)
 
 
 def supplied_by(backbone: Any) -> dict[str, Any]:
-    """What the other parts' constructors are told of the backbone."""
+    """What the other parts' constructors are told of the backbone; ``channels`` is what the part before them gives."""
     return {name: getattr(backbone, name) for name in ("channels", "stride", "mean", "std")}
 
 
@@ -68,6 +71,7 @@ def load_state(network: Network, state: dict[str, Any], where: str, *, optional:
         )
         raise UserError(
             f"{where}: does not fit the network: {first} ({len(missing)} missing, {len(extra)} left over, "
-            f"{len(shapes)} of another shape). Leave backbone and projection as the checkpoint has them."
+            f"{len(shapes)} of another shape). Leave backbone, projection, aggregation "
+            f"and head as the checkpoint has them."
         )
     network.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)

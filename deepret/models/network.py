@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepret.errors import UserError
 from deepret.models.input.base import Input
-from deepret.models.types import Codes, Regions
+from deepret.models.types import Codes, Found, Regions
 
 
 class Network(nn.Module):
@@ -17,8 +16,8 @@ class Network(nn.Module):
     ::
 
         images (B, 3, h, w)
-          │ input         normalises; at test time, repeats at several scales
-          │ backbone      → maps (B, C, H, W)
+          │ input         normalises; at test time, repeats at several scales and mirrored
+          │ backbone      → maps (B, C, H, W), or local features at once
           ├─────────┐
           │      regions  → N boxes on the maps
           ├─────────┘
@@ -30,10 +29,12 @@ class Network(nn.Module):
         Codes
 
     R-MAC, for one, is f = L2(Σ_r α_r P(max_{p ∈ r} X(p))) with r from the grid, P a PCA, α = 1. Whatever precision the
-    backbone computes in, everything after the pooling is float32.
+    backbone computes in, everything after the pooling is float32. A backbone of local features, such as RootSIFT, gives
+    them as regions with vectors: there are no maps then, and regions and pooling do nothing.
 
     Raises:
-        UserError: several scales with an aggregation that gives several codes an image.
+        UserError: several views with an aggregation that gives several codes an image, or a weighting that looks at
+            maps where there are none.
     """
 
     def __init__(
@@ -48,10 +49,15 @@ class Network(nn.Module):
         head: nn.Module,
     ) -> None:
         super().__init__()
-        if len(input.scales) > 1 and not getattr(aggregation, "one_code", True):
+        if input.several and not getattr(aggregation, "one_code", True):
             raise UserError(
-                f"input.scales={input.scales}: codes at several scales are summed, and this aggregation gives several "
-                f"an image; take input.scales=[1.0], or aggregation=sum."
+                f"input.scales={input.scales}: codes of several views are merged, and this aggregation gives several "
+                f"an image; take input.scales=[1.0] input.flip=false, or aggregation=sum."
+            )
+        if getattr(backbone, "local", False) and getattr(weighting, "needs_maps", True):
+            raise UserError(
+                "weighting: this one looks at maps, and the backbone gives local features without any; take "
+                "weighting=uniform."
             )
         self.input = input
         self.backbone = backbone
@@ -63,30 +69,63 @@ class Network(nn.Module):
         self.head = head
 
     def forward(self, images: Tensor) -> Codes:
-        """Codes of images (B, 3, h, w) in 0…255; in evaluation mode, over all scales of the input."""
-        pixels = self.input(images)
-        if self.training or self.input.scales == [1.0]:
-            return self.codes(self.backbone(pixels))
-        each = [self.codes(self.backbone(scaled)) for scaled in self.input.pyramid(pixels)]
-        return Codes(F.normalize(torch.stack([codes.vectors for codes in each]).sum(0), dim=1), each[0].image)
+        """Codes of images (B, 3, h, w) in 0…255; in evaluation mode, over all views of the input."""
+        if self.training:
+            return self.codes(self.maps(images), batch=len(images))
+        return self.merged(self.views(images), len(images))
 
     def maps(self, images: Tensor) -> Tensor:
-        """The backbone's maps (B, C, H, W) of images (B, 3, h, w) in 0…255."""
+        """The backbone's maps (B, C, H, W) of images (B, 3, h, w) in 0…255, or local features."""
         found: Tensor = self.backbone(self.input(images))
         return found
 
-    def codes(self, maps: Tensor, regions: Regions | None = None) -> Codes:
-        """Codes from maps (B, C, H, W), over regions of the network's own choice unless they are given."""
-        regions = self.regions(maps) if regions is None else regions
-        pooled = self.pooling(maps, regions)
-        with torch.autocast(maps.device.type, enabled=False):
-            regions = regions.with_vectors(self.projection(pooled.float()))
-            weights = self.weighting(maps.float(), regions)
-            codes: Codes = self.head(self.aggregation(regions, weights, len(maps)))
+    def views(self, images: Tensor) -> list[Found]:
+        """What the backbone finds in each view of images (B, 3, h, w) in 0…255: at each scale, mirrored or not."""
+        return [self.backbone(view) for view in self.input.views(self.input(images))]
+
+    def merged(self, views: list[Found], batch: int) -> Codes:
+        """Codes of a batch of images from what the backbone found in each of their views."""
+        each = [self.codes(found, batch=batch) for found in views]
+        return each[0] if len(each) == 1 else Codes(self.input.merged([c.vectors for c in each]), each[0].image)
+
+    # The parts after the backbone, each on what the one before it gave -----------------------------------------------
+
+    def codes(self, found: Found, regions: Regions | None = None, batch: int | None = None) -> Codes:
+        """Codes from maps (B, C, H, W), over regions of the network's own choice unless they are given.
+
+        Args:
+            found: maps, or local features of a batch.
+            regions: without vectors.
+            batch: B, which local features do not tell.
+        """
+        codes = self.aggregated(found, regions, batch)
+        with torch.autocast(codes.vectors.device.type, enabled=False):
+            last: Codes = self.head(codes)
+        return last
+
+    def aggregated(self, found: Found, regions: Regions | None = None, batch: int | None = None) -> Codes:
+        """Codes before the head."""
+        own = self.projected(found, regions)
+        maps = None if isinstance(found, Regions) else found.float()
+        if batch is None:
+            assert maps is not None, "local features do not tell how many images they are of"
+            batch = len(maps)
+        with torch.autocast(own.boxes.device.type, enabled=False):
+            weights: Tensor = self.weighting(maps, own)
+            assert own.vectors is not None
+            codes: Codes = self.aggregation(own, weights.to(own.vectors.dtype), batch)
         return codes
 
-    def region_vectors(self, images: Tensor) -> Tensor:
-        """What a projection is fitted on: the pooled vectors (N, C) of the images' regions, as they are."""
-        maps = self.maps(images)
-        pooled: Tensor = self.pooling(maps, self.regions(maps))
-        return pooled.float()
+    def projected(self, found: Found, regions: Regions | None = None) -> Regions:
+        """Regions with vectors (N, D) that are projected."""
+        own = self.pooled(found, regions)
+        with torch.autocast(own.boxes.device.type, enabled=False):
+            return own.with_vectors(self.projection(own.vectors))
+
+    def pooled(self, found: Found, regions: Regions | None = None) -> Regions:
+        """Regions with vectors (N, C) as pooling finds them, in float32."""
+        if isinstance(found, Regions):
+            assert found.vectors is not None
+            return found.with_vectors(found.vectors.float())
+        own: Regions = self.regions(found) if regions is None else regions
+        return own.with_vectors(self.pooling(found, own).float())

@@ -32,14 +32,24 @@ _OWN = frozenset(vars(nn.Module()))
 _KNOWN = frozenset({"builtins", "abc", "typing", "deepret", "torch", "torchvision", "timm", "pytorch_lightning"})
 
 
-def fingerprint(network: nn.Module) -> str:
+CODES = ("data", "models", "search/describe.py", "search/looked.py")
+"""Of deepret's sources, those that codes depend on."""
+MAPS = ("data", "models/input", "models/backbone")
+"""Those that maps depend on."""
+
+
+def fingerprint(network: nn.Module, sources: tuple[str, ...] = CODES) -> str:
     """SHA-256 of everything in a network that its codes depend on.
 
     That is every parameter and buffer, saved or not, and of every module its class and its plain attributes (size,
     scales, levels …), so that a part needs to declare nothing; and the code that decodes and describes, with the files
     that define parts from outside the package.
+
+    Args:
+        network: the network, or some of its parts.
+        sources: folders and files of deepret that what it gives depends on.
     """
-    digest = hashlib.sha256(software().encode())
+    digest = hashlib.sha256(software(sources).encode())
     for file in sorted(_files_from_outside(network)):
         digest.update(file.encode() + b"\0" + Path(file).read_bytes())
     for name, module in network.named_modules():
@@ -54,13 +64,22 @@ def fingerprint(network: nn.Module) -> str:
 
 
 @functools.cache
-def software() -> str:
+def software(sources: tuple[str, ...] = CODES) -> str:
     """SHA-256 of what makes codes beside the network: deepret's sources that decode and describe, and libraries."""
     libraries = {m.__name__: m.__version__ for m in (PIL, torch, torchvision, timm)}
-    digest = hashlib.sha256(f"{__version__} {libraries}".encode())
+    return hashlib.sha256(f"{__version__} {libraries} {source_code(sources)}".encode()).hexdigest()
+
+
+def source_code(sources: tuple[str, ...]) -> str:
+    """SHA-256 of deepret's own source files, but for those that render scenes.
+
+    Args:
+        sources: folders and files below the package.
+    """
+    digest = hashlib.sha256()
     package = Path(deepret.__file__).parent
-    sources = [*(package / "data").rglob("*.py"), *(package / "models").rglob("*.py"), package / "search/describe.py"]
-    for file in sorted(sources):
+    files = [file for name in sources for file in [package / name, *(package / name).rglob("*.py")] if file.is_file()]
+    for file in sorted(files):
         if "scenes" not in file.parts:  # they are photographs, whose times of change are in the key
             digest.update(f"{file.relative_to(package).as_posix()}\0".encode() + file.read_bytes())
     return digest.hexdigest()

@@ -12,13 +12,17 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from deepret.data.loading import photo_loader
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 from deepret.search.code_cache import CodeCache, fingerprint, photos_key
+from deepret.search.looked import Store, look
 
 if TYPE_CHECKING:
     from deepret.models.network import Network
+
+
+NOTHING = "nothing in it excites the network. Leave the photograph out."
+"""Why a code is zero, where the backbone has no attribute ``nothing`` that says otherwise."""
 
 
 class Describer:
@@ -36,6 +40,7 @@ class Describer:
         precision: ``32`` is full float32, whatever the network was trained in; ``bf16`` is faster where the machine has
             instructions for it, and moves the codes a little.
         progress: whether to show a bar on a terminal.
+        store: where the backbone's maps are kept, or None: then they are made each time.
     """
 
     def __init__(
@@ -48,6 +53,7 @@ class Describer:
         cache: Path | None = None,
         precision: Literal["32", "bf16"] = "32",
         progress: bool = True,
+        store: Store | None = None,
     ) -> None:
         self.network = network
         self.batch_size = batch_size
@@ -56,6 +62,7 @@ class Describer:
         self.cache = None if cache is None else CodeCache(cache)
         self.precision = precision
         self.progress = progress
+        self.store = store
 
     def __call__(self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None = None) -> Tensor:
         """Codes (n, D) float32 on the CPU, in the order of the photographs.
@@ -101,7 +108,6 @@ class Describer:
         Raises:
             UserError: a photograph that cannot be read, or one whose code is zero or no number.
         """
-        loader = photo_loader(photos, sizes, self.network.input, self.batch_size, self.workers, rank=rank, world=world)
         codes, positions = [], []
         self.network.to(self.device)
         with (
@@ -117,17 +123,25 @@ class Describer:
                 leave=False,
             ) as bar,
         ):
-            for images, where in loader:
-                # The strides of channels_last make convolutions a quarter faster; the weights may keep theirs.
-                images = images.to(self.device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-                found = self.network(images)
-                if len(found.vectors) != len(images):
+            for views, where in look(
+                self.network,
+                photos,
+                sizes,
+                batch_size=self.batch_size,
+                workers=self.workers,
+                device=self.device,
+                rank=rank,
+                world=world,
+                store=self.store,
+            ):
+                found = self.network.merged(views, len(where))
+                if len(found.vectors) != len(where):
                     raise UserError(
-                        f"this network gives {len(found.vectors)} codes for {len(images)} photographs: take an "
+                        f"this network gives {len(found.vectors)} codes for {len(where)} photographs: take an "
                         f"aggregation that makes one of them, such as aggregation=sum."
                     )
                 rows = found.vectors.float().cpu()
-                _refuse(rows, where, photos)
+                _refuse(rows, where, photos, getattr(self.network.backbone, "nothing", NOTHING))
                 codes.append(rows)
                 positions.append(where)
                 bar.update(len(rows))
@@ -158,12 +172,12 @@ def exactly(device: torch.device, precision: Literal["32", "bf16"]) -> Iterator[
         yield
 
 
-def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo]) -> None:
-    """Refuses codes that no score can be computed with."""
+def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo], nothing: str) -> None:
+    """Refuses codes that no score can be computed with; ``nothing`` says why one is zero."""
     lengths = codes.norm(dim=1)
     for row in torch.nonzero(~(lengths.isfinite() & (lengths > 0))).flatten().tolist():
         wrong = (
-            "zero: nothing in it excites the network. Leave the photograph out."
+            f"zero: {nothing}"
             if lengths[row] == 0
             else "no number: the network's weights have diverged. Train with a smaller optimizer.lr, or take another "
             "checkpoint."

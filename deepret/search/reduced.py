@@ -10,36 +10,37 @@ from torch import Tensor
 
 from deepret.data.photo import Photo
 from deepret.errors import UserError
+from deepret.models.principal import blocks, components, unit
 
 Describe = Callable[[Sequence[Photo]], Tensor]
 
 
-def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int) -> Describe:
-    """Describes with ``dims`` dimensions by a plain PCA, learned on other photographs than are searched.
+def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whitening: float = 0.0) -> Describe:
+    """Describes with ``dims`` dimensions by a PCA, learned on other photographs than are searched.
 
-    y = L2(Pᵀ (L2(x) − μ)), with μ the mean of the normalised codes and P (D, dims) the eigenvectors of the largest
-    eigenvalues of their covariance; nothing is whitened.
+    y = L2(P (L2(x) − μ)), with μ the mean of the normalised codes and the rows of P v_iᵀ λ_i^(−w/2), from the largest
+    eigenvalues of their covariance and their eigenvectors.
 
     Args:
         describe: photographs → codes (n, D).
         photos: what the PCA is learned on; more than ``dims``.
         dims: dimensions kept, D at most.
+        whitening: w, 0 for plain PCA and 1 for whitening.
 
     Raises:
-        UserError: too many dimensions, or too few photographs.
+        UserError: too many dimensions, or photographs that are too few or too much alike.
     """
     codes = describe(photos)
-    if not 0 < dims < min(codes.shape[1] + 1, len(codes)):
+    if dims >= min(codes.shape[1] + 1, len(codes)):
         raise UserError(
             f"dims={dims}: the codes have {codes.shape[1]} dimensions and the train split {len(codes)} images; "
             f"take at most as many as the codes have, and fewer than there are images."
         )
-    unit = F.normalize(codes.double(), dim=1)
-    mean = unit.mean(dim=0)
-    axes = torch.linalg.eigh((unit - mean).T @ (unit - mean))[1].flip(1)[:, :dims]
+    found = components(codes, dims, "dims", "codes")
+    mean, rows = found.mean, found.rows(whitening)
 
     def reduced(asked: Sequence[Photo]) -> Tensor:
-        found = F.normalize(describe(asked).double(), dim=1) - mean
-        return F.normalize(found @ axes, dim=1).float()
+        parts = [F.normalize((unit(block) - mean) @ rows.T, dim=1).float() for block in blocks(describe(asked))]
+        return torch.cat(parts)
 
     return reduced

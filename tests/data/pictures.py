@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
@@ -14,3 +16,16 @@ def picture(seed: int, width: int = 200, height: int = 150) -> Image.Image:
         coarse = Image.fromarray(random.integers(0, 256, (cells, cells, 3), dtype=np.uint8))
         image += np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC), float) / 4
     return Image.fromarray(image.round().astype(np.uint8))
+
+
+def listed(root: Path, **splits: list[int]) -> Path:
+    """A folder with images.csv: of each split pairs of a class, pictures of the numbers given."""
+    root.mkdir(parents=True)
+    lines = ["path,label,split"]
+    for split, pictures in splits.items():
+        for place, seed in enumerate(pictures):
+            name = f"{split}{place}.png"
+            picture(seed).resize((160 - 7 * place, 120)).save(root / name)
+            lines.append(f"{name},{'' if split == 'distractor' else f'{split}{place // 2}'},{split}")
+    (root / "images.csv").write_text("\n".join(lines) + "\n")
+    return root

@@ -33,12 +33,15 @@ class Colours(nn.Module):
     def __init__(self, number: int) -> None:
         super().__init__()
         self.input = Longer(mean=[0.5] * 3, std=[0.25] * 3, size=64)
+        self.backbone = nn.Identity()
         self.register_buffer("moved", torch.full((3,), 1.0 + number))
         self.register_buffer("known", torch.tensor(number == 0))
 
-    def forward(self, images: Tensor) -> Codes:
-        codes = self.input(images).mean(dim=(2, 3)) + self.moved
-        return Codes(codes, torch.arange(len(codes)))
+    def views(self, images: Tensor) -> list[Tensor]:
+        return [self.input(images)]
+
+    def merged(self, views: list[Tensor], batch: int) -> Codes:
+        return Codes(views[0].mean(dim=(2, 3)) + self.moved, torch.arange(batch))
 
 
 def photographs(folder: Path) -> list[Photo]:

@@ -23,15 +23,26 @@ ROOT = Path(__file__).resolve().parents[2]
 STEPS, LIMIT = 20, 900
 RUN = ("debug=fast", "trainer.precision=64-true", "optimizer.lr=0.0005", f"stages.steps={STEPS}", "batch.images=4")
 """In float64, where differences in rounding do not grow from step to step until they are seen."""
+PHOTOS = ("data=catalogue", "data.root=photos", "data.views=loose", "data.view_share=0.5", "data.val_share=0")
+"""What experiments on photographs train on here; none is kept for val, so that the last network is the best one."""
+FITTED = ("stages.ranking=0",)
+"""Nothing of local features learns: they are kept as they are fitted."""
 POOL = ("mining.margin=2.0", "batch.images=6", "batch.images_per_class=3")
 NEEDS: dict[str, tuple[str, ...]] = {
     "loss=triplet": ("loss.margin=1.0",),
     "mining=pool": POOL,
     "mining=semi_hard": ("mining.margin=1.0",),
+    **{f"experiment=neural_codes_l{n}_alexnet": ("backbone.pretrained=false",) for n in (5, 6, 7)},
+    "experiment=fisher256": ("aggregation.components=16",),
+    "experiment=sparse_coding": ("aggregation.atoms=32",),
+    "experiment=triangulation16": ("aggregation.centres=1",),
+    "experiment=fisher_color": FITTED,
+    "experiment=vlad_sift": (*FITTED, "aggregation.centres=16"),
+    "experiment=triangulation64_sift": (*FITTED, "aggregation.centres=2"),
+    "experiment=sparse_sift": (*FITTED, "aggregation.atoms=64"),
+    "experiment=landmarks": PHOTOS,
 }
 """What an option needs beside it in a miniature."""
-PHOTOS = ("data=catalogue", "data.root=photos", "data.views=loose", "data.view_share=0.5", "data.val_share=0")
-"""What experiments on photographs train on here; none is kept for val, so that the last network is the best one."""
 SPEED = ("images/s", "memory GB")
 
 
@@ -45,9 +56,7 @@ def cases() -> dict[str, tuple[str, ...]]:
         name: (*RUN, *words, *(more for word in words for more in NEEDS.get(word, ()))) for name, words in found.items()
     }
     short = ("debug=fast", "trainer.precision=64-true", "stages.steps=2")
-    return found | {
-        name: (*short, name, *(PHOTOS if name == "experiment=landmarks" else ())) for name in named("experiment")
-    }
+    return found | {name: (*short, name, *NEEDS.get(name, ())) for name in named("experiment")}
 
 
 def named(group: str) -> list[str]:

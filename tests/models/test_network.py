@@ -63,7 +63,7 @@ def unit(vector: Tensor) -> Tensor:
 def test_equals_rmac_step_by_step() -> None:
     net = network(Tiny(), projection=PCA(channels=6, dim=4))
     images = pictures(3)
-    net.projection.fit(net.region_vectors(images))  # type: ignore[operator]
+    net.projection.fit(net.pooled(net.maps(images)).vectors)  # type: ignore[operator]
     maps = net.maps(images)
     codes = net(images)
     for b in range(3):
@@ -79,7 +79,7 @@ def test_one_image_alone_and_in_a_batch_have_one_code(lite0: Lite0) -> None:
     net = network(lite0, projection=ShiftFC(channels=1280, dim=8))
     images = pictures(5, 96, 80)
     with torch.inference_mode():
-        net.projection.fit(net.region_vectors(images))  # type: ignore[operator]
+        net.projection.fit(net.pooled(net.maps(images)).vectors)  # type: ignore[operator]
         together = net(images).vectors
         alone = torch.cat([net(image[None]).vectors for image in images])
     assert (together - alone).abs().max() <= 1e-5
@@ -138,7 +138,7 @@ def test_everything_after_the_pooling_is_float32_under_autocast() -> None:
         maps = net.maps(pictures(2))
         codes = net.codes(maps).vectors
         assert maps.dtype == torch.bfloat16
-        assert net.region_vectors(pictures(2)).dtype == torch.float32
+        assert net.pooled(net.maps(pictures(2))).vectors.dtype == torch.float32
     assert codes.dtype == torch.float32
     assert torch.allclose(codes.norm(dim=1), torch.ones(2), atol=1e-6)
     assert (codes - net(pictures(2)).vectors).abs().max() < 0.05

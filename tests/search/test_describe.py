@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 from deepret.models.aggregation.sum import Sum
+from deepret.models.backbone.rootsift import RootSIFT
 from deepret.models.head.l2 import L2
 from deepret.models.head.none import NoHead
 from deepret.models.input.longer import Longer
@@ -199,6 +200,23 @@ def test_a_photograph_without_a_usable_code_is_named(network: Network, photos: l
     network.backbone.layers[3].bias.data[0] = torch.nan
     with pytest.raises(UserError, match=r"\d+.png: its code is no number: the network's weights"):
         describer(network)(photos)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("keypoints", "it has no key point. Take backbone.where=dense"),
+        ("dense", "it is flat, so no patch of it has a gradient"),
+    ],
+)
+def test_a_photograph_without_a_local_feature_is_told_what_helps(
+    network: Network, photos: list[Photo], tmp_path: Path, where: Literal["keypoints", "dense"], said: str
+) -> None:
+    Image.new("RGB", (64, 48), (128, 128, 128)).save(tmp_path / "grey.png")
+    network.backbone, network.projection = RootSIFT(where=where), NoProjection(channels=128)
+    network.input = Longer(mean=[0.0] * 3, std=[1 / 255] * 3, size=64)
+    with pytest.raises(UserError, match=f"grey.png: its code is zero: {said}"):
+        describer(network)([photos[0], Photo(tmp_path / "grey.png")])
 
 
 @pytest.mark.parametrize("workers", [0, 1])

@@ -14,7 +14,7 @@ class Sum(nn.Module):
     """Adds up the vectors of each image's regions: f_b = Σ_{r on b} α_r y_r.
 
     Shape:
-        Regions with vectors (N, D), weights (N,), B images → Codes (B, D).
+        Regions with vectors (N, D), weights (N,) or (N, D), B images → Codes (B, D).
     """
 
     one_code: ClassVar[bool] = True
@@ -23,5 +23,6 @@ class Sum(nn.Module):
         """One code an image; zero for an image without regions."""
         assert regions.vectors is not None
         sums = regions.vectors.new_zeros(batch, regions.vectors.shape[1])
-        sums = sums.index_add(0, regions.image, regions.vectors * weights[:, None])
+        weights = weights[:, None] if weights.ndim == 1 else weights
+        sums = sums.index_add(0, regions.image, regions.vectors * weights)
         return Codes(sums, torch.arange(batch, device=sums.device))

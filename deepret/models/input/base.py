@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -26,7 +26,10 @@ class Input(nn.Module):
         size: of the photograph after resizing, in pixels.
         multiple: both sides are rounded to the nearest multiple of it, at least one.
         upscale: whether smaller photographs are enlarged.
-        scales: factors of the resized photograph at which it is described, the codes summed; ``[1.0]`` unless given.
+        scales: factors of the resized photograph at which it is described; ``[1.0]`` unless given.
+        flip: whether it is described mirrored as well, at each of the scales.
+        merge: how the codes of its views, of length one each, become one: their ``sum``, or the ``max`` in each
+            dimension, of length one again.
         mean: of each colour channel, for values in 0…1, from the backbone.
         std: of each colour channel, for values in 0…1, from the backbone.
 
@@ -45,12 +48,16 @@ class Input(nn.Module):
         multiple: PositiveInt = 16,
         upscale: bool = True,
         scales: Annotated[list[PositiveFloat], Field(min_length=1)] | None = None,
+        flip: bool = False,
+        merge: Literal["sum", "max"] = "sum",
     ) -> None:
         super().__init__()
         self.size = size
         self.multiple = multiple
         self.upscale = upscale
         self.scales = scales or [1.0]
+        self.flip = flip
+        self.merge = merge
         self.register_buffer("mean", 255 * torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("std", 255 * torch.tensor(std).view(1, 3, 1, 1))
 
@@ -96,16 +103,30 @@ class Input(nn.Module):
         """Normalises images, channels last in memory: convolutions then take up to a quarter less time."""
         return (images.contiguous(memory_format=torch.channels_last).float() - self.mean) / self.std
 
-    def pyramid(self, images: Tensor) -> list[Tensor]:
-        """Images (B, 3, h, w) at each of the scales, bilinear and antialiased, sides rounded to the multiple."""
+    @property
+    def several(self) -> bool:
+        """Whether a photograph is described in more than one view."""
+        return self.flip or self.scales != [1.0]
+
+    def views(self, images: Tensor) -> list[Tensor]:
+        """Images (B, 3, h, w) at each of the scales, bilinear and antialiased, sides rounded to the multiple.
+
+        Where ``flip`` is true, each of them mirrored follows.
+        """
         height, width = images.shape[-2:]
         sizes = [(self._round(scale * height), self._round(scale * width)) for scale in self.scales]
-        return [
+        scaled = [
             images
             if size == (height, width)
             else F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
             for size in sizes
         ]
+        return scaled + [view.flip(3) for view in scaled] if self.flip else scaled
+
+    def merged(self, codes: list[Tensor]) -> Tensor:
+        """The codes (B, D) of several views → (B, D), of length one."""
+        each = torch.stack(codes)
+        return F.normalize(each.sum(0) if self.merge == "sum" else F.normalize(each, dim=2).amax(0), dim=1)
 
     def _round(self, pixels: float) -> int:
         return max(1, math.floor(pixels / self.multiple + 0.5)) * self.multiple

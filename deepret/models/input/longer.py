@@ -17,7 +17,9 @@ class Longer(Input):
         size: the larger side in pixels.
         multiple: both sides are rounded to the nearest multiple of it, at least one.
         upscale: whether smaller photographs are enlarged.
-        scales: factors of the resized photograph at which it is described, the codes summed.
+        scales: factors of the resized photograph at which it is described.
+        flip: whether it is described mirrored as well.
+        merge: how the codes of its views become one.
         mean: from the backbone.
         std: from the backbone.
     """

@@ -14,7 +14,9 @@ class Square(Input):
         size: the side in pixels.
         multiple: the side is rounded to the nearest multiple of it, at least one.
         upscale: has no effect: a square has its size.
-        scales: factors of the square at which it is described, the codes summed.
+        scales: factors of the square at which it is described.
+        flip: whether it is described mirrored as well.
+        merge: how the codes of its views become one.
         mean: from the backbone.
         std: from the backbone.
     """

@@ -123,10 +123,10 @@ def test_normalises(dtype: torch.dtype) -> None:
 
 def test_pyramid() -> None:
     images = torch.rand(1, 3, 64, 96)
-    half, same, double = longer(scales=[0.5, 1.0, 2**0.5]).pyramid(images)
+    half, same, double = longer(scales=[0.5, 1.0, 2**0.5]).views(images)
     assert same is images
     assert half.shape[-2:] == (32, 48)
     assert double.shape[-2:] == (96, 16 * math.floor(96 * 2**0.5 / 16 + 0.5))
-    constant = longer(scales=[0.5]).pyramid(torch.full((1, 3, 64, 96), 0.7))[0]
+    constant = longer(scales=[0.5]).views(torch.full((1, 3, 64, 96), 0.7))[0]
     assert torch.allclose(constant, torch.tensor(0.7))
     assert torch.allclose(half.mean(), images.mean(), atol=0.01)
