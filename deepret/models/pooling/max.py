@@ -7,6 +7,7 @@ from itertools import cycle
 import torch
 from torch import Tensor, nn
 
+from deepret.models.pooling.boxes import all_single, cells_of, check_boxes
 from deepret.models.types import Regions
 
 
@@ -31,6 +32,9 @@ class Max(nn.Module):
     def forward(self, maps: Tensor, regions: Regions) -> Tensor:
         """The maxima (N, C) of the boxes."""
         rows = maps.permute(0, 2, 3, 1).contiguous()  # (B, H, W, C): the channels of a cell lie together
+        check_boxes(regions, *rows.shape[1:3])
+        if all_single(regions):
+            return cells_of(rows, regions)
         if not (torch.is_grad_enabled() and rows.requires_grad):
             return box_max(rows, regions)
         _, height, width, channels = rows.shape
@@ -47,8 +51,6 @@ def box_max(table: Tensor, regions: Regions) -> Tensor:
     """
     _, height, width, channels = table.shape
     x0, y0, x1, y1 = regions.boxes.unbind(1)
-    if not ((x0 >= 0) & (x0 < x1) & (x1 <= width) & (y0 >= 0) & (y0 < y1) & (y1 <= height)).all():
-        raise ValueError(f"regions: a box is empty or leaves its map of {height} × {width} cells")
     tall, wide = _log2(y1 - y0), _log2(x1 - x0)
     upper, lower = (regions.image * height + torch.stack([y0, y1 - (1 << tall)])) * width
     left, right = x0, x1 - (1 << wide)

@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from models.pooling.drawn import OUTSIDE, maps_and_boxes, on_first, one_by_one
 from torch import Tensor
 
 from deepret.models.pooling.max import Max
@@ -14,25 +15,12 @@ from deepret.models.types import Regions
 
 def slow_max(maps: Tensor, regions: Regions) -> Tensor:
     """The maximum of each box, one box at a time; the gradient goes to the first of equal cells, row by row."""
-    rows = []
-    for (x0, y0, x1, y1), image in zip(regions.boxes.tolist(), regions.image.tolist(), strict=True):
-        cells = maps[image, :, y0:y1, x0:x1].flatten(1)
-        first = torch.tensor([row.index(max(row)) for row in cells.tolist()])
-        rows.append(cells.gather(1, first[:, None])[:, 0])
-    return torch.stack(rows) if rows else maps.flatten(1)[:0, : maps.shape[1]]
 
+    def first(cells: Tensor) -> Tensor:
+        place = torch.tensor([row.index(max(row)) for row in cells.tolist()])
+        return cells.gather(1, place[:, None])[:, 0]
 
-@st.composite
-def maps_and_boxes(draw: st.DrawFn) -> tuple[Tensor, Regions]:
-    """Maps of a few whole numbers, so that many cells are equal, and any boxes on them."""
-    batch, height, width = draw(st.integers(1, 3)), draw(st.integers(1, 17)), draw(st.integers(1, 17))
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**31)))
-    maps = torch.randint(-3, 4, (batch, 3, height, width), generator=generator).float()
-    boxes, images = [], sorted(draw(st.lists(st.integers(0, batch - 1), max_size=12)))
-    for _ in images:
-        x0, y0 = draw(st.integers(0, width - 1)), draw(st.integers(0, height - 1))
-        boxes.append([x0, y0, draw(st.integers(x0 + 1, width)), draw(st.integers(y0 + 1, height))])
-    return maps, Regions(torch.tensor(boxes).view(-1, 4).long(), torch.tensor(images).long())
+    return one_by_one(maps, regions, first)
 
 
 @given(maps_and_boxes(), st.sampled_from([torch.float32, torch.float64, torch.bfloat16, torch.float16]))
@@ -89,11 +77,11 @@ def test_layout_in_memory_changes_nothing() -> None:
     assert torch.equal(Max()(maps, regions), Max()(maps.contiguous(memory_format=torch.channels_last), regions))
 
 
-@pytest.mark.parametrize("box", [[0, 0, 7, 5], [0, 0, 6, 6], [-1, 0, 2, 2], [2, 2, 2, 4], [3, 3, 2, 4]])
+@pytest.mark.parametrize("box", OUTSIDE)
 def test_refuses_boxes_that_are_none(box: list[int]) -> None:
     """They would otherwise read other cells, in silence."""
     with pytest.raises(ValueError, match="5 × 6 cells"):
-        Max()(torch.rand(1, 2, 5, 6), Regions(torch.tensor([box]), torch.tensor([0])))
+        Max()(torch.rand(1, 2, 5, 6), on_first(box))
 
 
 def test_no_boxes_give_no_vectors() -> None:

@@ -43,6 +43,13 @@ def test_equals_the_slow_grid(height: int, width: int, levels: int) -> None:
     assert found == slow_grid(height, width, levels)
 
 
+def test_equals_the_slow_grid_on_every_map_of_up_to_60_by_60_cells() -> None:
+    for height in range(1, 61):
+        for width in range(1, 61):
+            found = [tuple(box) for box in grid_boxes(height, width, 3, whole=False).tolist()]
+            assert found == slow_grid(height, width, 3), (height, width)
+
+
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(1, 6), st.booleans())
 def test_boxes_hold_a_cell_and_stay_inside(height: int, width: int, levels: int, whole: bool) -> None:
     x0, y0, x1, y1 = grid_boxes(height, width, levels, whole).T
