@@ -15,7 +15,7 @@ from deepret.data.loading import photo_loader
 from deepret.data.photo import Box
 from deepret.errors import UserError
 from deepret.models.network import Network
-from deepret.models.types import Regions
+from deepret.models.regions.cells import Cells
 from deepret.search.describe import Describer, evaluating
 
 
@@ -133,10 +133,7 @@ def class_targets(codes: Tensor, labels: Tensor) -> Tensor:
 def cell_responses(network: Network, maps: Tensor, targets: Tensor) -> Tensor:
     """How much each cell of maps (B, C, H, W) agrees with its image's target (B, D): cosines (B, H, W)."""
     batch, _, height, width = maps.shape
-    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    cells = torch.stack([x, y, x + 1, y + 1], dim=-1).reshape(-1, 4).to(maps.device)
-    image = torch.arange(batch, device=maps.device).repeat_interleave(len(cells))
-    vectors = network.projection(network.pooling(maps, Regions(cells.repeat(batch, 1), image)).float())
+    vectors = network.projection(network.pooling(maps, Cells()(maps)).float())
     responses: Tensor = (vectors.view(batch, height, width, -1) * targets[:, None, None]).sum(dim=-1)
     return responses
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from deepret.cleaning.features.base import Array
 from deepret.cleaning.features.sift import SIFT
+from deepret.models.backbone.sift import hellinger
 
 
 class RootSIFT(SIFT):
@@ -19,6 +20,5 @@ class RootSIFT(SIFT):
 
     def bytes_of(self, histograms: Array) -> Array:
         """√(d / Σ d) as eight bits; 512 × 1/2 is more than any entry but the plainest has."""
-        shares = histograms / np.maximum(histograms.sum(axis=1, keepdims=True), 1e-9)
-        found: Array = np.minimum(np.rint(512 * np.sqrt(shares)), 255).astype(np.uint8)
+        found: Array = np.minimum(np.rint(512 * hellinger(histograms)), 255).astype(np.uint8)
         return found

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
 from deepret.cleaning.features.base import Array, Extractor
+from deepret.models.backbone.sift import strongest
 
 
 class SIFT(Extractor):
@@ -34,14 +34,9 @@ class SIFT(Extractor):
 
     def extract(self, image: npt.NDArray[np.uint8]) -> tuple[Array, Array]:
         """Points (n, 2) in pixels and descriptors (n, 128) uint8 of a grey image (h, w), the strongest first."""
-        sift = cv2.SIFT.create(nfeatures=self.count, contrastThreshold=self.contrast)
-        points, histograms = sift.detectAndCompute(image, None)
-        if histograms is None:
-            return np.zeros((0, 2), np.float32), np.zeros((0, 128), np.uint8)
-        order = sorted(range(len(points)), key=lambda i: (-points[i].response, points[i].pt, points[i].angle))
-        order = order[: self.count]  # of equally strong ones OpenCV keeps more
-        places = np.array([points[i].pt for i in order], np.float32).reshape(-1, 2)
-        return places, self.bytes_of(histograms[order])
+        points, histograms = strongest(image, self.count, self.contrast)
+        places = np.array([point.pt for point in points], np.float32).reshape(-1, 2)
+        return places, self.bytes_of(histograms)
 
     def bytes_of(self, histograms: Array) -> Array:
         """Descriptors as eight bits, as OpenCV gives them: whole numbers up to 255."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import cast
+from typing import NamedTuple, cast
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +14,18 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from deepret.errors import UserError
 
-_KNOWN: dict[str, tuple[tuple[int, int, int], set[str]]] = {}
-"""Of architectures by name: channels, stride and smallest side, and the parameters that maps do not depend on."""
+
+class _Measured(NamedTuple):
+    """What running a backbone tells of it."""
+
+    channels: int
+    stride: int
+    smallest: int
+    only: int | None
+
+
+_KNOWN: dict[str, tuple[_Measured, set[str]]] = {}
+"""Of architectures by name: what running them tells, and the parameters that maps do not depend on."""
 
 
 class Backbone(nn.Module):
@@ -32,15 +42,19 @@ class Backbone(nn.Module):
         freeze_batchnorm: batch normalisation uses its running statistics, in training too.
         frozen_until: the parameters up to and including those whose names start so do not learn.
         architecture: a name that no other architecture has; what is found out about it once need not be again.
+        native: the side in pixels of the square images that the body was made for.
 
     Attributes:
         channels: C.
-        stride: pixels from one cell to the next.
+        stride: pixels from one cell to the next. Maps that have as many cells whatever the image, such as the one cell
+            of a fully connected layer, have that of an image of the native side: one cell's is the whole side.
         smallest: the side in pixels of the smallest image that gives a cell; narrower ones are drawn out to it by
             repeating their last pixels.
+        only: the side in pixels of the square images that the body takes, where it takes no others, or None.
 
     Raises:
-        UserError: a body that gives no maps or takes one shape only; no parameter is named as ``frozen_until`` says.
+        UserError: a body that gives no maps, or takes no images that were tried; no parameter is named as
+            ``frozen_until`` says.
     """
 
     def __init__(
@@ -51,6 +65,7 @@ class Backbone(nn.Module):
         freeze_batchnorm: bool,
         frozen_until: str | None,
         architecture: str | None = None,
+        native: int = 224,
     ) -> None:
         super().__init__()
         self.body = body
@@ -58,15 +73,28 @@ class Backbone(nn.Module):
         self.freeze_batchnorm = freeze_batchnorm
         self.frozen_until = frozen_until
         self.smallest = 1
+        self.only: int | None = None
         known = _KNOWN.get(architecture) if architecture else None
-        (self.channels, self.stride, self.smallest), self._unused = known or (_measure(self), _unused(self))
+        measured = known[0] if known else _measure(self, native)
+        self.channels, self.stride, self.smallest, self.only = measured
+        self._unused = known[1] if known else _unused(self)
         if architecture:
-            _KNOWN[architecture] = ((self.channels, self.stride, self.smallest), self._unused)
+            _KNOWN[architecture] = (measured, self._unused)
         self.unfreeze()
         self.train()
 
     def forward(self, images: Tensor) -> Tensor:
-        """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
+        """Maps (B, C, H, W) of normalised images (B, 3, h, w).
+
+        Raises:
+            UserError: images of another shape than the only one that the body takes.
+        """
+        if self.only is not None and images.shape[-2:] != (self.only, self.only):
+            raise UserError(
+                f"backbone: this model takes images of {self.only} × {self.only} pixels alone, and these have "
+                f"{images.shape[-1]} × {images.shape[-2]}; take input=square input.size={self.only}, and "
+                f"batch.size={self.only} in training."
+            )
         down, right = (max(0, self.smallest - side) for side in images.shape[-2:])
         if down or right:
             images = F.pad(images, (0, right, 0, down), mode="replicate")
@@ -101,40 +129,47 @@ class Backbone(nn.Module):
             parameter.requires_grad_(i >= first and name not in self._unused)
 
 
-def _measure(backbone: Backbone) -> tuple[int, int, int]:
-    """Channels, stride and smallest side, found by running the backbone on shapes alone, or on images where it must."""
+def _measure(backbone: Backbone, native: int) -> _Measured:
+    """What running the backbone tells: on shapes alone, or on images where it must; on its own size, where it must."""
     backbone.eval()
-    try:
-        return _measured(backbone, "meta")
-    except (AssertionError, RuntimeError, ValueError):  # some models hold tensors that are no state
-        pass
-    try:
-        return _measured(backbone, "cpu")
-    except (AssertionError, RuntimeError, ValueError) as error:
-        raise UserError(f"backbone: this model cannot take photographs of any shape ({error}).") from error
+    said: Exception | None = None
+    for sides in ((448, 896), (native,)):  # multiples of 14, 16 and 32; or the one size that it may take
+        for device in ("meta", "cpu"):  # some models hold tensors that are no state
+            try:
+                return _measured(backbone, device, sides, native)
+            except (AssertionError, RuntimeError, ValueError) as error:
+                said = error
+    raise UserError(
+        f"backbone: this model takes photographs neither of any shape nor of {native} × {native} pixels ({said})."
+    )
 
 
 @torch.no_grad()
-def _measured(backbone: Backbone, device: str) -> tuple[int, int, int]:
+def _measured(backbone: Backbone, device: str, sides: tuple[int, ...], native: int) -> _Measured:
     state = {name: value.to(device) for name, value in backbone.state_dict().items()}
 
     def shape(side: int) -> torch.Size:
         return cast("Tensor", functional_call(backbone, state, (torch.zeros(1, 3, side, side, device=device),))).shape
 
-    small, large = shape(448), shape(896)  # multiples of 14, 16 and 32
+    small, large = shape(sides[0]), shape(sides[-1])
     if len(small) != 4:
         raise UserError(
             f"backbone: a map (1, C, H, W) is wanted, and this model gives {tuple(small)}; name another layer."
         )
-    smallest = next(side for side in range(16, 449, 16) if _has_cells(shape, side))
-    return small[1], 448 // (large[2] - small[2]), smallest
+    grown = large[2] - small[2]
+    stride = (sides[-1] - sides[0]) // grown if grown else max(1, native // small[2])
+    if len(sides) == 1:
+        return _Measured(small[1], stride, native, native)
+    smallest = next(side for side in range(16, sides[0] + 1, 16) if _has_cells(shape, side))
+    return _Measured(small[1], stride, smallest, None)
 
 
 def _unused(backbone: Backbone) -> set[str]:
     """Names of the body's parameters that the maps do not depend on, found by one pass over a small image."""
     backbone.body.requires_grad_(True)
+    side = backbone.only or 112
     with torch.inference_mode(False), torch.enable_grad():
-        maps = backbone(torch.zeros(1, 3, 112, 112))
+        maps = backbone(torch.zeros(1, 3, side, side))
         named = list(backbone.body.named_parameters())
         found = torch.autograd.grad(maps.sum(), [parameter for _, parameter in named], allow_unused=True)
     return {name for (name, _), gradient in zip(named, found, strict=True) if gradient is None}

@@ -25,7 +25,7 @@ class Timm(Backbone):
         frozen_until: the parameters up to and including those whose names start so do not learn.
 
     Raises:
-        UserError: no such model; weights that cannot be downloaded, read or fitted.
+        UserError: no such model, or one that gives no map; weights that cannot be downloaded, read or fitted.
     """
 
     def __init__(
@@ -45,8 +45,15 @@ class Timm(Backbone):
         if weights is not None:
             fit_weights(full, read_weights(weights), f"backbone.weights={weights}", spare)
         settings = cast("Any", full).pretrained_cfg
-        known = f"timm {name}"
-        super().__init__(full, tuple(settings["mean"]), tuple(settings["std"]), freeze_batchnorm, frozen_until, known)
+        super().__init__(
+            full,
+            tuple(settings["mean"]),
+            tuple(settings["std"]),
+            freeze_batchnorm,
+            frozen_until,
+            architecture=f"timm {name}",
+            native=settings["input_size"][-1],
+        )
 
     def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
@@ -57,6 +64,11 @@ class Timm(Backbone):
                 f"backbone.name={self.name}: this model gives several maps at once, and one is wanted; take another."
             )
         if found.ndim == 3:  # tokens (B, T, C), class tokens first
+            if not hasattr(getattr(model, "patch_embed", None), "dynamic_feat_size"):
+                raise UserError(
+                    f"backbone.name={self.name}: this model gives tokens, and does not say where in the image they "
+                    f"lie; take another."
+                )
             height, width = model.patch_embed.dynamic_feat_size(images.shape[-2:])
             found = found[:, model.num_prefix_tokens :].reshape(len(found), height, width, -1)
         return found if found.shape[1] == model.num_features else found.permute(0, 3, 1, 2)

@@ -16,11 +16,15 @@ from deepret.models.backbone.weights import fetch, fit_weights, read_weights
 class Torchvision(Backbone):
     """Any model of torchvision by its name, up to one of its layers.
 
+    The output (B, D) of a fully connected layer is D maps of one cell.
+
     Args:
         name: as ``torchvision.models.list_models`` gives it, such as ``resnet101``.
         layer: the module whose output is the map, such as ``layer4`` of a ResNet (after its last ReLU) or ``features``
             of AlexNet and VGG (after their last pooling, as R-MAC takes them; ``features.29`` of VGG16 and
-            ``features.11`` of AlexNet come before it, at twice the resolution).
+            ``features.11`` of AlexNet come before it, at twice the resolution). Fully connected layers 6 and 7 after
+            their ReLU are ``classifier.2`` and ``classifier.5`` of AlexNet, ``classifier.1`` and ``classifier.4`` of
+            VGG16.
         pretrained: fetches torchvision's first ImageNet weights when none are given; false starts from random ones.
         weights: a state dict of the same model.
         freeze_batchnorm: batch normalisation uses its running statistics, in training too.
@@ -58,9 +62,17 @@ class Torchvision(Backbone):
         if weights is not None:
             fit_weights(body, read_weights(weights), f"backbone.weights={weights}", set(full.state_dict()))
         settings = first.transforms()
-        known = f"torchvision {name} {layer}"
-        super().__init__(body, tuple(settings.mean), tuple(settings.std), freeze_batchnorm, frozen_until, known)
+        super().__init__(
+            body,
+            tuple(settings.mean),
+            tuple(settings.std),
+            freeze_batchnorm,
+            frozen_until,
+            architecture=f"torchvision {name} {layer}",
+            native=settings.crop_size[0],
+        )
 
     def extract(self, images: Tensor) -> Tensor:
         """Maps (B, C, H, W) of normalised images (B, 3, h, w)."""
-        return cast("Tensor", self.body(images)["map"])
+        found = cast("Tensor", self.body(images)["map"])
+        return found[:, :, None, None] if found.ndim == 2 else found

