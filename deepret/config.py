@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -28,6 +29,14 @@ def conf_dir() -> Path:
     package = Path(__file__).resolve().parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
+
+
+def quoted(path: Path) -> str:
+    """A path as an override writes it."""
+    text = str(path)
+    if re.fullmatch(r"[\w./~+-]+", text):
+        return text
+    return "'" + text.replace("'", "\\'") + "'"
 
 
 def file_of(program: str) -> str:
@@ -57,6 +66,8 @@ def compose(program: str, overrides: list[str], folders: list[str] | None = None
 
 
 def _compose(program: str, overrides: list[str]) -> DictConfig:
+    if program == "eval" and any(_key(word) == "experiment" for word in overrides):
+        return _compose_experiment(overrides)
     running = GlobalHydra.instance().hydra  # a sweep's own, which waits meanwhile: there is one at a time
     GlobalHydra.instance().clear()
     try:
@@ -64,6 +75,36 @@ def _compose(program: str, overrides: list[str]) -> DictConfig:
             return hydra_compose(file_of(program), overrides=overrides)
     finally:
         GlobalHydra.instance().hydra = running
+
+
+def _compose_experiment(overrides: list[str]) -> DictConfig:
+    """eval.yaml with an experiment: what it sets for a training alone falls away.
+
+    An experiment overrides groups that an evaluation does not have, such as the loss, so it is composed as a training
+    is, and what eval.yaml has too is taken from there.
+    """
+    for word in overrides:
+        if of_another_program("eval", _key(word)):
+            raise ValueError(f"{word}: a training's own setting")
+    plain, trained = _compose("eval", []), set(named("train"))
+    single = {str(name) for name in plain if not isinstance(plain[name], DictConfig)}
+    given = [word for word in overrides if _key(word) in single]
+    found = _compose("eval", [word for word in overrides if word in given or _key(word).startswith("hydra")])
+    usual = _compose("train", [])
+    whole = _compose("train", [word for word in overrides if _key(word) not in single - trained])
+    for name in trained & {str(name) for name in found}:
+        if name == "stages":
+            found.stages.update({key: whole.stages[key] for key in found.stages if key != "_target_"})
+        elif name not in single or (whole[name] != usual[name] and name not in map(_key, given)):
+            found[name] = whole[name]
+    for name in set(map(str, found)) - set(map(str, whole)) - single:
+        found.pop(name)
+    return found
+
+
+def _key(word: str) -> str:
+    """What an override names, without signs, options' packages and values."""
+    return word.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
 def groups(folders: list[str] | None = None) -> dict[str, list[str]]:

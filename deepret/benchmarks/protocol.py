@@ -110,10 +110,11 @@ class Benchmark(ABC):
         place = {name: position for position, name in enumerate(database)}
         main = next(iter(self.settings.values()))
         lists = [{kind: _positions(q.lists[kind], place) for kind in q.lists} for q in truth.questions]
+        right = self._kinds("positives")
         usable = [
             i
             for i, question in enumerate(truth.questions)
-            if source.has(question) and any(len(lists[i][kind]) for kind in self._kinds("positives"))
+            if source.has(question) and any(len(lists[i][kind]) for kind in right)
         ]
         if not usable:
             raise self.none_usable(truth, source, len(database))
@@ -202,13 +203,17 @@ class Benchmark(ABC):
         """Rankings in a text file."""
         return read_rankings(path)
 
+    def place(self) -> Path:
+        """Where the photographs are."""
+        return self.root / self.folder
+
     def files(self, truth: Truth) -> dict[str, Path]:
         """The benchmark's photographs by name: what the ground truth lists, where it lists the database, else all.
 
         Raises:
             UserError: there is no such folder, or two photographs have one name.
         """
-        folder = self.root / self.folder
+        folder = self.place()
         if not folder.is_dir():
             raise UserError(
                 f"benchmark.root={self.root}: there is no folder {folder}{self.remedy(self.folder)}{FETCHED}"
@@ -251,8 +256,8 @@ class Benchmark(ABC):
     def _complete(self, truth: Truth, source: Source, place: Mapping[str, int], ranked: int) -> Completeness:
         """How much of the published benchmark was ranked."""
         right, out = (
-            {name for q in truth.questions for kind in self._kinds(which) for name in q.lists[kind]}
-            for which in ("positives", "ignored")
+            {name for q in truth.questions for kind in kinds for name in q.lists[kind]}
+            for kinds in (self._kinds("positives"), self._kinds("ignored"))
         )
         name, more = self.name, 0
         if self.distractors is not None:

@@ -29,10 +29,14 @@ def beside(results: Iterable[Result]) -> list[list[object]]:
 
     None of a benchmark of which a part is missing, or to which something was added: its name is another one then.
     """
-    names = dict.fromkeys(result.benchmark for result in results)
+    return beside_names(result.benchmark for result in results)
+
+
+def beside_names(benchmarks: Iterable[str]) -> list[list[object]]:
+    """The same of benchmarks by the names that their results have."""
     return [
         [system, benchmark, metric, value, source]
-        for benchmark in names
+        for benchmark in dict.fromkeys(benchmarks)
         for metric, rows in published().get(benchmark, {}).items()
         for system, value, source in rows
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor
@@ -17,7 +18,8 @@ GROUP = 4
 class UKB(Benchmark):
     """Objects: 10,200 photographs, four of each, of which every one asks for its four.
 
-    - Source: ukbench.zip of https://archive.org/details/ukbench unpacked into ROOT: ROOT/full/ukbench00000.jpg.
+    - Source: ukbench.zip of https://archive.org/details/ukbench unpacked into ROOT: ROOT/full/ukbench00000.jpg. Where
+      there is no such folder, photographs in ROOT itself do.
     - Query rule: the whole photograph.
     - Positives: the four photographs of the object, consecutive in number, the query among them. Ignored: nothing.
     - Figures: ``ns``, how many of the four are among the first four, 0…4; recall@4 is a quarter of it.
@@ -31,6 +33,11 @@ class UKB(Benchmark):
     settings: ClassVar[Mapping[str, Setting]] = {"": Setting(("group",))}
     folder: ClassVar[str] = "full"
     count: ClassVar[int] = 10_200
+
+    def place(self) -> Path:
+        """The folder ``full``, or the root where that is not there and photographs are."""
+        full = super().place()
+        return self.root if not full.is_dir() and any(self.root.glob("ukbench*.*")) else full
 
     def truth(self) -> Truth:
         """Known from the numbers alone."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import time
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +23,7 @@ from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.parts import build, locate, signature
+from deepret.programs.leaks import check_allowed, refuse_leaks
 from deepret.programs.overlay import overlay, parse
 from deepret.programs.shared import (
     agree_on,
@@ -42,7 +45,8 @@ from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_report
 from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import reduce_codes
-from deepret.training.fit import fitting_rows
+from deepret.training.fitting.parts import fitting_rows
+from deepret.training.settings import FitSettings
 
 
 def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | None = None) -> dict[str, Any]:
@@ -81,10 +85,16 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
             "regions=rpn: its RPN is untrained, so it has no proposals to give: name a trained one with "
             "checkpoint=PATH, or take regions=grid."
         )
+    if config["dims_whitening"] and config.get("dims") is None:
+        raise UserError(f"dims_whitening={config['dims_whitening']:g}: there is no PCA to whiten; give dims=128, too.")
+    check_allowed(config)
     check_benchmark(config)
     catalogue = first(lambda: catalogue_of(config))
+    refuse = functools.cache(lambda: refuse_fitted(config, catalogue))
+    if config.get("dims") is not None:
+        first(refuse)
     if found is None:
-        network = first_network(config, catalogue, device)
+        network = first_network(config, catalogue, device, before_fitting=refuse)
     else:
         assert path is not None
         network = build_network(config, weights=False)
@@ -169,7 +179,7 @@ def miniature(cfg: DictConfig, overrides: list[str]) -> DictConfig:
     tops = {name.partition(".")[0] for name in named}
     training = set(configuration.known("train")) - set(configuration.known("eval"))
     kept = cast("dict[str, Any]", OmegaConf.to_container(cfg, resolve=False))
-    own = ("_target_", "fit_images")
+    own = ("_target_", *(field.name for field in fields(FitSettings)))
     kept["stages"] = {k: v for k, v in kept["stages"].items() if k in own or f"stages.{k}" in named}
     return OmegaConf.create({k: v for k, v in kept.items() if k not in training or k in tops})
 
@@ -183,6 +193,16 @@ def catalogue_of(config: dict[str, Any]) -> Catalogue | None:
     return catalogue
 
 
+def refuse_fitted(config: dict[str, Any], catalogue: Catalogue | None) -> None:
+    """Refuses to fit parts, or the PCA of ``dims``, on photographs that are scored.
+
+    Raises:
+        UserError: copies of them are among those that are scored, and not allowed.
+    """
+    if catalogue is not None:
+        refuse_leaks(config, catalogue, fitting_rows(catalogue, config["stages"]["fit_images"], config["seed"]))
+
+
 def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> Result:
     """The benchmark's result, with fewer dimensions where that is asked for."""
     if config.get("dims") is None:
@@ -191,6 +211,7 @@ def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None
         raise UserError(f"dims={config['dims']}: the PCA is fitted on a train split, and the data have none.")
     describe = describer(network, config, device)
     rows = fitting_rows(catalogue, config["stages"]["fit_images"], config["seed"])
-    reduced = reduce_codes(describe, [catalogue.photo(i) for i in rows], config["dims"])
+    photos = [catalogue.photo(i) for i in rows]
+    reduced = reduce_codes(describe, photos, config["dims"], config["dims_whitening"])
     result: Result = build(config["benchmark"], catalogue=catalogue, index=index_of(config)).evaluate(reduced)
     return result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,22 +64,27 @@ def cache_of(config: dict[str, Any]) -> Path | None:
     return None if kept is None else Path(kept).expanduser()
 
 
-def refuse_leaks(config: dict[str, Any], catalogue: Catalogue) -> dict[str, int]:
+def refuse_leaks(config: dict[str, Any], catalogue: Catalogue, fitted: Sequence[int] | None = None) -> dict[str, int]:
     """Compares train with what a training is scored on, but for what is allowed; gives how many leaks there are.
 
     Data that are ``disjoint`` are not looked at, but for views, which are compared with a benchmark of photographs.
 
+    Args:
+        config: with data, benchmark and ``allow``.
+        catalogue: the photographs.
+        fitted: rows of train that an evaluation fits parts on: these alone are compared then, with what is scored now,
+            which takes seconds of large sets too. None compares all of train.
+
     Raises:
         UserError: leaks.
     """
-    node, allowed = config["benchmark"], config.get("allow") or []
-    scored: tuple[str, ...] = SCORED
-    if benchmark_name(config) or locate(node["_target_"]) is NoBenchmark or node.get("split") == "val":
-        scored = ("val",)  # it chooses the checkpoint; nothing else of the data is scored
-    if getattr(locate(config["data"]["_target_"]), "disjoint", False):
-        catalogue, scored = catalogue.subset(i for i, view in enumerate(catalogue.views) if view), ()
+    allowed = config.get("allow") or []
+    disjoint = getattr(locate(config["data"]["_target_"]), "disjoint", False)
+    learned = [i for i in (range(len(catalogue)) if fitted is None else fitted) if catalogue.splits[i] == "train"]
+    learned = [i for i in learned if catalogue.views[i] or not disjoint]
+    scored = () if disjoint else scored_splits(config, choosing=fitted is None)
     scored = tuple(split for split in scored if split in catalogue.splits)
-    if "train" not in catalogue.splits or not (scored or benchmark_name(config)):
+    if not learned or not (scored or benchmark_name(config)):
         return {}
     if allowed:
         report(f"allow=[{','.join(allowed)}]: it is not looked at whether there are copies of train's photographs.")
@@ -86,7 +92,23 @@ def refuse_leaks(config: dict[str, Any], catalogue: Catalogue) -> dict[str, int]
     benchmark = None if benchmark_name(config) in allowed else benchmark_prints(config)
     if benchmark is None and not scored:
         return {}
+    catalogue = catalogue.subset([*learned, *(i for i, split in enumerate(catalogue.splits) if split in scored)])
     found = catalogue_prints(config, catalogue)
     pairs = copies(catalogue, found, scored, benchmark, within=False, cache=cache_of(config))
     refuse(pairs, allowed)
     return counted(pairs)
+
+
+def scored_splits(config: dict[str, Any], choosing: bool) -> tuple[str, ...]:
+    """The splits of the data that are scored.
+
+    Args:
+        config: with the benchmark.
+        choosing: whether there is a training, whose checkpoint is chosen by val.
+    """
+    node = config["benchmark"]
+    if benchmark_name(config) or locate(node["_target_"]) is NoBenchmark:
+        return ("val",) if choosing else ()
+    if node.get("split") == "val":
+        return ("val",)
+    return SCORED if choosing or "split" not in node else tuple(split for split in SCORED if split != "val")

@@ -16,7 +16,7 @@ from deepret.models.build import PARTS
 
 Node = dict[str, Any]
 
-OWN = frozenset({"checkpoint", "gallery", "dims", "accelerator", "output"})
+OWN = frozenset({"checkpoint", "gallery", "dims", "dims_whitening", "accelerator", "output", "allow"})
 """Settings of an evaluation that have nothing to do with how a network was trained."""
 
 
@@ -68,8 +68,8 @@ def overlay(stored: Node, words: list[str], where: str, folders: list[str] | Non
         else:
             merged[name] = given[name]
     if "stages" in merged:
-        kept = stored.get("stages") or {}
-        merged["stages"] = {**given["stages"], **{k: v for k, v in kept.items() if k == "fit_images"}}
+        kept = {k: v for k, v in (stored.get("stages") or {}).items() if k != "_target_"}
+        merged["stages"] = {k: kept.get(k, v) for k, v in given["stages"].items()}
     found = OmegaConf.create(merged)
     for override in parsed:
         if override.key_or_group not in known:

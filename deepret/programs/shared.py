@@ -30,7 +30,9 @@ from deepret.models.network import Network
 from deepret.parts import build, check, check_value, locate
 from deepret.search.describe import Describer
 from deepret.search.exact import ExactIndex
-from deepret.training.fit import fit_projection
+from deepret.search.looked import Store
+from deepret.training.fitting.kept import fitted_once
+from deepret.training.fitting.parts import to_fit
 from deepret.training.precision import choose_precision
 from deepret.training.settings import PROGRAM
 from deepret.training.trainer import check_settings
@@ -63,7 +65,7 @@ def prepare(cfg: DictConfig, program: str = "train") -> dict[str, Any]:
     return found
 
 
-OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "profile", "compile", "allow"})
+OPTIONAL = frozenset({"resume", "checkpoint", "threads", "ema", "dims", "profile", "compile", "allow", "keep_maps"})
 """Settings that mean nothing where they are left out."""
 
 
@@ -154,45 +156,55 @@ def device_of(config: dict[str, Any]) -> torch.device:
     return torch.device("cuda", number)
 
 
+WITHOUT_FIT = {"projection": "none", "aggregation": "sum", "head": "l2"}
+"""What to take in place of a part that is fitted."""
+
+
 def first_network(
     config: dict[str, Any],
     catalogue: Catalogue | None,
     device: torch.device,
     *,
     regions: dict[str, Any] | None = None,
+    before_fitting: Callable[[], object] = lambda: None,
 ) -> Network:
-    """The network before any training, its projection fitted on the train split; the same in every process.
+    """The network before any training, its parts fitted on the train split; the same in every process.
 
     Args:
         config: the resolved configuration.
         catalogue: where the train split is.
         device: where to compute.
         regions: other regions than the configuration's.
+        before_fitting: called by one process, where there are parts to fit; it may refuse the data.
 
     Raises:
-        UserError: weights that cannot be had, or a projection without a train split.
+        UserError: weights that cannot be had, or parts to fit without a train split.
     """
     made: list[Network] = []
 
     def fitted() -> dict[str, torch.Tensor]:
         network = build_network(config, regions=regions)
         made.append(network)
-        if getattr(network.projection, "needs_fit", False):
+        if parts := to_fit(network):
             if catalogue is None or "train" not in catalogue.splits:
                 raise UserError(
-                    "projection: it is fitted on a train split, and the data have none: name a network with "
-                    "checkpoint=PATH, take projection=none, or give data with a train split."
+                    f"{parts[0]}: it is fitted on a train split, and the data have none: name a network with "
+                    f"checkpoint=PATH, take {parts[0]}={WITHOUT_FIT[parts[0]]}, or give data with a train split."
                 )
-            used = fit_projection(
+            before_fitting()
+            used = fitted_once(
                 network,
                 catalogue,
                 images=config["stages"]["fit_images"],
+                regions=config["stages"]["fit_regions"],
                 seed=config["seed"],
                 batch_size=config["extract_batch"],
                 workers=config["workers"],
                 device=device,
+                folder=Path(config["cache"]).expanduser(),
+                store=store_of(config),
             )
-            print(f"projection fitted on {used:,} images", flush=True)
+            print(f"{' and '.join(parts)} fitted on {used:,} images", flush=True)
         return {name: value.cpu() for name, value in network.state_dict().items()} if world() > 1 else {}
 
     state = first(fitted)
@@ -211,7 +223,13 @@ def describer(network: Network, config: dict[str, Any], device: torch.device, *,
         device=device,
         cache=Path(config["cache"]).expanduser() / "codes" if cache else None,
         precision=config["evaluation_precision"],
+        store=store_of(config),
     )
+
+
+def store_of(config: dict[str, Any]) -> Store | None:
+    """Where maps are kept, where that is asked for."""
+    return Store(Path(config["cache"]).expanduser() / "maps") if config.get("keep_maps") else None
 
 
 def index_of(config: dict[str, Any]) -> Callable[[], Index] | None:

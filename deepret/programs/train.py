@@ -38,6 +38,7 @@ from deepret.runs.checkpoint import write_bytes
 from deepret.runs.run import PLACES, Run, digest
 from deepret.training.announce import Forecast, announcement
 from deepret.training.compiled import check_backend
+from deepret.training.learning import check_learns
 from deepret.training.plan import learns_regions, plan
 from deepret.training.preemption import Preemption
 from deepret.training.settings import PROGRAM
@@ -223,8 +224,8 @@ def check_before_work(config: dict[str, Any]) -> None:
     """Refuses what nothing could come of.
 
     Raises:
-        UserError: processes that nobody has started, stages that learn nothing where something has to be learned,
-            names in ``allow`` that nothing has, a file to be scored in place of the network, or a trainer that
+        UserError: processes that nobody has started, stages or networks that learn nothing where something has to be
+            learned, names in ``allow`` that nothing has, a file to be scored in place of the network, or a trainer that
             Lightning refuses.
     """
     if (given := scored_file(config)) is not None:
@@ -240,6 +241,7 @@ def check_before_work(config: dict[str, Any]) -> None:
         raise UserError("trainer.profiler: profile=true brings its own, so take one of the two.")
     check_allowed(config)
     plan(config)
+    check_learns(config)
     device_of(config)
     try_trainer(config["trainer"])
 

@@ -83,12 +83,19 @@ class Logs:
         self._run: Any = None
         self._parts: list[Path] = []
         self._again = False
-        self._figures = Path("metrics.csv")
+        self._figures = self._kept = Path("metrics.csv")
 
     @rank_zero_only
-    def open(self, folder: Path, config: dict[str, Any], run_id: str) -> None:
-        """Opens the W&B run, or goes on with it; offline where it cannot be online."""
-        self._figures = folder / "metrics.csv"
+    def open(self, folder: Path, config: dict[str, Any], run_id: str, kept: str = "metrics.csv") -> None:
+        """Opens the W&B run, or goes on with it; offline where it cannot be online.
+
+        Args:
+            folder: the run's.
+            config: what W&B shows as its configuration.
+            run_id: what W&B knows it by.
+            kept: the file in the folder that has all figures, whatever becomes of W&B.
+        """
+        self._figures, self._kept = folder / "metrics.csv", folder / kept
         if self.mode == "disabled":
             return
         try:
@@ -104,9 +111,9 @@ class Logs:
                 f"{folder}/wandb/offline-run-*",
                 stacklevel=1,
             )
-            self.open(folder, config, run_id)
+            self.open(folder, config, run_id, kept)
         else:
-            warnings.warn(f"W&B is left out ({said}): the figures are in {self._figures}.", stacklevel=1)
+            warnings.warn(f"W&B is left out ({said}): the figures are in {self._kept}.", stacklevel=1)
 
     def _open(self, folder: Path, config: dict[str, Any], run_id: str) -> None:
         import wandb
@@ -138,7 +145,7 @@ class Logs:
             task(self._run)
         except Exception as error:  # a log is never worth a training
             self._run = None
-            warnings.warn(f"W&B is left out from here on ({error}): the figures are in {self._figures}.", stacklevel=1)
+            warnings.warn(f"W&B is left out from here on ({error}): the figures are in {self._kept}.", stacklevel=1)
 
     def loggers(self, folder: Path, stage: str, since: tuple[int, int] = (0, 0)) -> list[Logger]:
         """The loggers of one stage, which goes on from an epoch and a step."""
@@ -172,13 +179,13 @@ class Logs:
 
         self.attempt(send)
 
-    def results(self, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Sends a table of the results, a row for each network."""
+    def results(self, columns: Sequence[str], rows: Sequence[Sequence[Any]], name: str = "results") -> None:
+        """Sends a table, of the results with a row for each network unless it has another name."""
 
         def send(run: Any) -> None:
             import wandb
 
-            run.log({"results": wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
+            run.log({name: wandb.Table(columns=list(columns), data=[list(row) for row in rows])})
 
         self.attempt(send)
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from deepret.benchmarks.instre import INSTRE
 from deepret.benchmarks.paris6k import Paris6k
+from deepret.benchmarks.ukb import UKB
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 
@@ -97,3 +98,24 @@ def test_instre_asks_by_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / "gnd_instre.pkl").unlink()
     with pytest.raises(UserError, match=r"there is no gnd_instre.pkl in it: make one of the published"):
         INSTRE(str(tmp_path)).evaluate(describe)
+
+
+@pytest.mark.parametrize("folder", ["full", "."])
+def test_ukb_lies_in_its_folder_or_in_the_root_itself(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(UKB, "count", 8)
+    for i in range(8):
+        write(tmp_path / folder / f"ukbench{i:05d}.jpg")
+
+    def describe(photos: Sequence[Photo]) -> torch.Tensor:
+        return torch.eye(2)[[int(photo.path.stem[-1]) // 4 for photo in photos]]
+
+    found = UKB(str(tmp_path)).evaluate(describe)
+    assert found.benchmark == "ukb"
+    assert found.metrics["ns"] == 4
+
+
+def test_ukb_without_any_photograph_says_where_they_are_to_be(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no folder .*full"):
+        UKB(str(tmp_path)).evaluate(lambda photos: torch.eye(len(photos)))

@@ -16,8 +16,13 @@ from deepret.parts import INJECTED, check, signature
 GROUPS = ("input", "backbone", "regions", "pooling", "projection", "weighting", "aggregation", "head")
 SUPPLIED = {"channels": 1280, "stride": 32, "mean": [0.5] * 3, "std": [0.5] * 3}
 OFFLINE = {"pretrained": False}
-CHOSEN = {"timm": {"name": "resnet10t"}, "torchvision": {"name": "resnet18", "layer": "layer4"}}
-"""Settings that a user has to give."""
+CHOSEN = {
+    "timm": {"name": "resnet10t"},
+    "torchvision": {"name": "resnet18", "layer": "layer4"},
+    "parts_pca": {"lengths": [1184, 96]},
+    "triangulation": {"centres": 1},
+}
+"""Settings that a user has to give, or that go with what the backbone gives."""
 
 FILES = [path for group in GROUPS for path in sorted((conf_dir() / group).glob("*.yaml"))]
 

@@ -188,7 +188,7 @@ CASES: dict[str, Case] = {
         lambda t: ["mining=pool", f"data.views={loose(t / 'views')}"],
         ["mining=pool", "data.views", "mining=all"],
     ),
-    "given by the program": ("train", lambda t: ["+projection.channels=64"], ["projection.channels", "dim, whitening"]),
+    "given by the program": ("train", lambda t: ["+projection.channels=64"], ["projection.channels", "dim, normalise, whitening"]),
     "a trainer in eval": ("eval", lambda t: ["trainer=cpu"], ["trainer=cpu", "accelerator=cpu"]),
     "a loss in eval": ("eval", lambda t: ["loss=triplet"], ["loss=triplet", "a setting of train"]),
     "a setting of another option": ("train", lambda t: ["data.root=photos"], ["data.root=photos", "data=catalogue"]),
@@ -209,6 +209,32 @@ CASES: dict[str, Case] = {
         lambda t: ["backbone=timm", "backbone.name=crossvit_tiny_240", "backbone.pretrained=false"],
         ["backbone.name=crossvit_tiny_240", "several maps"],
     ),
+    "an unknown layer": (
+        "eval",
+        lambda t: ["backbone=alexnet", "backbone.pretrained=false", "backbone.layer=clasifier.2"],
+        ["backbone.layer=clasifier.2", "'classifier.2'"],
+    ),
+    "an unknown layer of the packaged network": (
+        "eval",
+        lambda t: ["backbone.layer=fc6"],
+        ["backbone.layer='fc6'", "'block' or 'pooled' or 'logits'"],
+    ),
+    "local features that learn nothing": (
+        "train",
+        lambda t: ["backbone=rootsift", "projection=none"],
+        ["local features", "no other part of this network learns", "eval.py"],
+    ),
+    "proposals over local features": (
+        "train",
+        lambda t: ["backbone=rootsift", "regions=rpn"],
+        ["regions", "local features", "regions=whole"],
+    ),
+    "photographs without a local feature": (
+        "eval",
+        lambda t: ["backbone=rootsift", "projection=none", "backbone.contrast=0.9"],
+        ["no key point", "backbone.where=dense", "backbone.contrast"],
+    ),
+    "a patch too small": ("eval", lambda t: ["backbone=rootsift", "backbone.sizes=[2]"], ["backbone.sizes", "8"]),
     "precision that weights are not kept in": ("train", lambda t: ["trainer.precision=bf16-true"], ["bf16-mixed"]),
     "batches put together": ("train", lambda t: ["+trainer.accumulate_grad_batches=4"], ["batch.images"]),
     "a compiler that torch has not": ("train", lambda t: ["compile=indctor"], ["compile=indctor", "'inductor'"]),
@@ -234,6 +260,8 @@ def test_one_message_and_no_traceback(program, tmp_path: Path, monkeypatch: pyte
 
 
 EARLY = (
+    "local features that learn nothing",
+    "proposals over local features",
     "views that nothing is mined from",
     "no devices",
     "unknown strategy",

@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from data.pictures import picture
+from data.pictures import listed, picture
 from PIL import Image
 
 from deepret.data import check
@@ -15,19 +15,6 @@ from deepret.errors import UserError
 from deepret.programs import leaks
 
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true", "trainer.max_epochs=0")
-
-
-def listed(root: Path, **splits: list[int]) -> Path:
-    """A folder with images.csv: of each split pairs of a class, pictures of the numbers given."""
-    root.mkdir(parents=True)
-    lines = ["path,label,split"]
-    for split, pictures in splits.items():
-        for place, seed in enumerate(pictures):
-            name = f"{split}{place}.png"
-            picture(seed).resize((160 - 7 * place, 120)).save(root / name)
-            lines.append(f"{name},{'' if split == 'distractor' else f'{split}{place // 2}'},{split}")
-    (root / "images.csv").write_text("\n".join(lines) + "\n")
-    return root
 
 
 @pytest.fixture

@@ -74,6 +74,28 @@ def test_what_a_score_is_of_is_told(tmp_path: Path, trained: str, drawn: bool, t
     assert len(texts) == len(wanted), [str(warning.message) for warning in said]
 
 
+@pytest.mark.parametrize("words", [(), ("backbone.where=dense", "backbone.colour=true", "projection=pca", "dim=8")])
+def test_local_features_are_scored(program, words: tuple[str, ...], photos: Path) -> None:
+    local = ("backbone=rootsift", "aggregation=sum", "projection=none", "input.size=96", "accelerator=cpu", *words)
+    data = ("data=catalogue", f"data.root={photos}", "data.test_share=0.5", "gallery=false")
+    plain = program("eval", *data, *local)
+    assert plain.code == 0, plain.err
+    assert plain.json["mAP"] > 0.3  # edges of a few coloured squares tell little
+    kept = [program("eval", *data, *local, "keep_maps=true") for _ in range(2)]
+    assert [ended.json["mAP"] for ended in kept] == [plain.json["mAP"]] * 2
+
+
+@pytest.mark.slow
+def test_what_is_fitted_on_local_features_is_kept_without_a_training(program, photos: Path) -> None:
+    data = ("data=catalogue", f"data.root={photos}", "input.size=96")
+    local = ("backbone=rootsift", "backbone.where=dense", "projection=pca", "dim=8", "stages.ranking=0")
+    made = program("train", "trainer=cpu", "gallery=false", "batch.images=4", "batch.images_per_class=2", *data, *local)
+    assert made.code == 0, made.err
+    scored = program("eval", f"checkpoint={made.json['checkpoint']}", "accelerator=cpu")
+    assert scored.code == 0, scored.err
+    assert scored.json["mAP"] == made.json["mAP"]
+
+
 @pytest.mark.slow
 def test_all_classes_are_scored_where_that_is_asked_for(program, photos: Path) -> None:
     words = ("data=catalogue", f"data.root={photos}", "data.test_share=1", "accelerator=cpu", "input.size=64")
