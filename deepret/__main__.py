@@ -25,10 +25,11 @@ PROGRAMS = {
     "fetch": "fetches a published set, or distractors: deepret fetch name=revisitop1m root=DIR",
     "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
-    "report": "tells and draws: report sweep | transfer | proposal_recall | scene_matches | contact_sheet | duplicates"
-    " | linking | cleaning_loop",
+    "report": "tells and draws: report table | sweep | transfer | proposal_recall | scene_matches | contact_sheet"
+    " | duplicates | linking | cleaning_loop",
 }
 REPORTS = (
+    "table",
     "sweep",
     "transfer",
     "proposal_recall",
@@ -38,6 +39,8 @@ REPORTS = (
     "linking",
     "cleaning_loop",
 )
+MODULES = {"table": "deepret.programs.tables"}
+"""Where a report is that runs what programs do, and so stands above the others."""
 CONFIG_DIR = ("--config-dir", "-cd")
 HELP = {"-h", "--help"}
 HYDRA_ONLY = {"-m", "--multirun", "-c", "--cfg", *HELP, "--hydra-help", "-i", "--info", "-p", "--package"}
@@ -146,7 +149,7 @@ def _report(words: list[str]) -> None:
     if name not in REPORTS:
         raise UserError(f"report {name}".strip() + f": there is no such report; {closest(name, REPORTS)}")
     sys.argv = [f"deepret report {name}", *words[1:]]
-    runpy.run_module(f"deepret.reports.{name}", run_name="__main__")
+    runpy.run_module(MODULES.get(name, f"deepret.reports.{name}"), run_name="__main__")
 
 
 def _command(name: str, words: list[str], example: str) -> None:

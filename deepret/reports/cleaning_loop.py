@@ -20,9 +20,10 @@ from deepret.reports.gallery import save_png
 from deepret.reports.loop import program
 from deepret.reports.loop.jobs import PHOTOGRAPHS, Job, Scenes, Words, photograph_jobs, read_sets, scene_jobs
 from deepret.reports.loop.quality import cleaning_quality
-from deepret.reports.loop.results import Entry, Results
 from deepret.reports.loop.scores import ARMS, GAINS, gains_of, scores_of
-from deepret.reports.loop.told import as_page, as_text, picture, tables
+from deepret.reports.loop.told import as_page, picture, tables
+from deepret.reports.results import Entry, Results
+from deepret.reports.table import as_text
 from deepret.runs.lock import hold, let_go
 
 SETS = ("0.4/0", "0.4/1", "0.4/2", "0.2/0", "0.6/0")

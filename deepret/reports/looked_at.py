@@ -8,10 +8,13 @@ import torch
 
 from deepret.data.photo import Box, Photo, upright_size
 from deepret.models.network import Network
+from deepret.models.types import Found, Regions
 
 
 def looked_at(network: Network, device: torch.device, count: int = 4) -> Callable[[Photo], list[Box]]:
     """Photograph → the first boxes, in its pixels, that a network looks at; the best first where they have scores.
+
+    Local features have theirs in pixels of the tensor, in their own order.
 
     Args:
         network: whose regions are drawn.
@@ -22,10 +25,11 @@ def looked_at(network: Network, device: torch.device, count: int = 4) -> Callabl
 
     @torch.inference_mode()
     def boxes(photo: Photo) -> list[Box]:
-        maps = network.maps(network.input.tensor(Photo(photo.path))[None].to(device))
-        found = network.regions(maps)
+        images = network.input.tensor(Photo(photo.path))[None].to(device)
+        seen: Found = network.maps(images)
+        found, cells = (seen, images) if isinstance(seen, Regions) else (network.regions(seen), seen)
         width, height = upright_size(photo.path)
-        scale = torch.tensor([width / maps.shape[3], height / maps.shape[2]] * 2, device=device)
+        scale = torch.tensor([width / cells.shape[3], height / cells.shape[2]] * 2, device=device)
         rows = found.boxes * scale
         if found.scores is not None:
             rows = rows[found.scores.argsort(descending=True)]

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from deepret.benchmarks.published import beside
 from deepret.benchmarks.result import SCORES, Result
 
+Table = tuple[list[str], list[list[object]]]
+"""A header and rows."""
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """Rows in columns of one width, each value as ``cell`` writes it; text to the left, numbers to the right."""
@@ -29,6 +32,16 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     """The same as a table of Markdown."""
     lines = [[*header], ["---"] * len(header), *([cell(value) for value in row] for row in rows)]
     return "\n".join(f"| {' | '.join(text.replace('|', chr(92) + '|') for text in line)} |" for line in lines)
+
+
+def as_text(found: Mapping[str, Table]) -> str:
+    """Tables below their titles, as a terminal shows them."""
+    return "\n\n".join(f"{title}\n{table(*content)}" for title, content in found.items())
+
+
+def as_sections(found: Mapping[str, Table]) -> list[str]:
+    """Tables below their titles, as parts of a page of Markdown."""
+    return [f"## {title}\n\n{markdown(*content)}" for title, content in found.items()]
 
 
 def cell(value: object) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deepret.config import quoted
 from deepret.errors import UserError
 
 AS_LONG = "stages.ranking=5"
@@ -167,11 +167,3 @@ def training_places(output: Path, cache: Path, root: Path | None) -> tuple[str, 
     """The words of a training that name folders, and how it goes on where it was cut off."""
     there = () if root is None else (f"data.root={quoted(root)}",)
     return (*there, f"output={quoted(output / 'runs')}", f"cache={quoted(cache)}", "resume=auto")
-
-
-def quoted(path: Path) -> str:
-    """A path as Hydra reads it."""
-    text = str(path)
-    if re.fullmatch(r"[\w./~+-]+", text):
-        return text
-    return "'" + text.replace("'", "\\'") + "'"

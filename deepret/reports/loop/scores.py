@@ -8,7 +8,8 @@ from typing import Any
 
 from deepret.errors import UserError
 from deepret.reports.loop.jobs import PHOTOGRAPHS, Scenes
-from deepret.reports.loop.results import Entry
+from deepret.reports.results import Entry
+from deepret.reports.table import Table
 
 BEFORE, NOISY, CLEANED = "before training", "noisy, grid", "cleaned, grid"
 LONGER = "cleaned, grid, as long as RPN"
@@ -27,7 +28,6 @@ GAINS = ((CLEANED, NOISY), (BOXES, CLEANED), (BOXES, LONGER), (BOXES, RESPONSE),
 """What is compared: the first is to be better than the second."""
 
 Score = float | None
-Table = tuple[list[str], list[list[object]]]
 
 
 def scores_of(entries: Mapping[str, Entry], name: str) -> dict[str, Score]:

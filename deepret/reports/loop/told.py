@@ -8,10 +8,8 @@ from PIL import Image
 
 from deepret.reports.dots import dots
 from deepret.reports.loop.jobs import Scenes
-from deepret.reports.loop.results import Entry
 from deepret.reports.loop.scores import (
     ARMS,
-    Table,
     gain_table,
     photograph_table,
     quality_table,
@@ -19,7 +17,8 @@ from deepret.reports.loop.scores import (
     score_table,
     scores_of,
 )
-from deepret.reports.table import markdown, table
+from deepret.reports.results import Entry
+from deepret.reports.table import Table, as_sections
 
 WIDTH = 600
 """Pixels of the picture's scale: with the names the picture has about 900."""
@@ -50,14 +49,9 @@ def tables(entries: Mapping[str, Entry], sets: Sequence[Scenes], photographs: bo
     return found | ({TITLES["photographs"]: photograph_table(entries)} if photographs else {})
 
 
-def as_text(found: Mapping[str, Table]) -> str:
-    """Tables below their titles, as a terminal shows them."""
-    return "\n\n".join(f"{title}\n{table(*content)}" for title, content in found.items())
-
-
 def as_page(found: Mapping[str, Table], entries: Mapping[str, Entry]) -> str:
     """Tables below their titles, and all runs, as a page of Markdown."""
-    parts = [f"## {title}\n\n{markdown(*content)}" for title, content in {**found, "Runs": run_table(entries)}.items()]
+    parts = as_sections({**found, "Runs": run_table(entries)})
     return "\n\n".join(["# Training on noisy and on cleaned classes", *parts]) + "\n"
 
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from deepret.config import compose, resolve
+from deepret.config import compose, quoted, resolve
 from deepret.errors import UserError
-from deepret.reports.loop.jobs import Job, Scenes, Words, photograph_jobs, quoted, read_sets, scene_jobs
+from deepret.reports.loop.jobs import Job, Scenes, Words, photograph_jobs, read_sets, scene_jobs
 
 OUT, CACHE = Path("out"), Path("cache")
 

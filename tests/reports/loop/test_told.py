@@ -4,7 +4,8 @@ from typing import Any
 
 from deepret.reports.dots import COLOURS
 from deepret.reports.loop.jobs import Scenes
-from deepret.reports.loop.told import TITLES, as_page, as_text, picture, tables
+from deepret.reports.loop.told import TITLES, as_page, picture, tables
+from deepret.reports.table import as_text
 
 SETS = [Scenes(0.4, 0), Scenes(0.4, 1), Scenes(0.2, 0)]
 

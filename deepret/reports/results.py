@@ -1,21 +1,37 @@
-"""The file of results: an entry for each run, so that what is finished is never done again, on any machine."""
+"""A report's file of results: an entry for each run, so that what is finished is never done again, on any machine."""
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from deepret.distributed.launch import cores
 from deepret.errors import UserError
 from deepret.files import write_whole
-from deepret.reports.loop.jobs import Job
 from deepret.runs.made_with import cpu
 
 Entry = dict[str, Any]
 """``words`` that decide its figures, ``attempts``, and once it is finished ``figures``, ``command``, ``seconds`` of the
 last attempt, ``machine`` and ``date``."""
+
+
+class Run(Protocol):
+    """What a report does once: its name, what decides its figures, and how it is asked for."""
+
+    @property
+    def name(self) -> str:
+        """How results call it."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What its figures depend on."""
+
+    @property
+    def shown(self) -> str:
+        """The command as it is typed."""
 
 
 class Results:
@@ -49,46 +65,46 @@ class Results:
         found: dict[str, Any] | None = self.entries().get(name, {}).get("figures")
         return found
 
-    def check(self, jobs: list[Job]) -> None:
+    def check(self, runs: Sequence[Run]) -> None:
         """Makes sure that what is there of some runs was made with their settings.
 
         Raises:
             UserError: an entry was made with others.
         """
         entries = self.entries()
-        for job in jobs:
-            words = entries.get(job.name, {}).get("words", list(job.words))
-            if words != list(job.words):
+        for run in runs:
+            words = entries.get(run.name, {}).get("words", list(run.words))
+            if words != list(run.words):
                 raise UserError(
-                    f"results={self.path}: {job.name!r} was made with other settings ({' '.join(words)}): name another "
+                    f"results={self.path}: {run.name!r} was made with other settings ({' '.join(words)}): name another "
                     f"file, or take its entry out."
                 )
 
-    def begin(self, job: Job) -> None:
+    def begin(self, run: Run) -> None:
         """Notes that a run begins.
 
         Raises:
             UserError: the file cannot be read or written.
         """
-        before = self.entries().get(job.name, {})
-        self._put(job, {**before, "words": list(job.words), "attempts": before.get("attempts", 0) + 1})
+        before = self.entries().get(run.name, {})
+        self._put(run, {**before, "words": list(run.words), "attempts": before.get("attempts", 0) + 1})
 
-    def finish(self, job: Job, figures: dict[str, Any], seconds: float) -> None:
+    def finish(self, run: Run, figures: dict[str, Any], seconds: float) -> None:
         """Notes what came of a run.
 
         Raises:
             UserError: the file cannot be read or written.
         """
         entry = {
-            **self.entries()[job.name],
+            **self.entries()[run.name],
             "figures": figures,
-            "command": job.shown,
+            "command": run.shown,
             "seconds": round(seconds, 1),
             "machine": f"{cpu()}, {cores()} cores",
             "date": time.strftime("%Y-%m-%d %H:%M"),
         }
-        self._put(job, entry)
+        self._put(run, entry)
 
-    def _put(self, job: Job, entry: Entry) -> None:
-        text = json.dumps({**self.entries(), job.name: entry}, indent=1, ensure_ascii=False)
+    def _put(self, run: Run, entry: Entry) -> None:
+        text = json.dumps({**self.entries(), run.name: entry}, indent=1, ensure_ascii=False)
         write_whole(self.path, text.encode("utf-8"))

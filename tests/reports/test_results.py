@@ -7,7 +7,7 @@ import pytest
 
 from deepret.errors import UserError
 from deepret.reports.loop.jobs import Job
-from deepret.reports.loop.results import Results
+from deepret.reports.results import Results
 
 
 def test_a_run_is_finished_when_its_figures_are_there(tmp_path: Path, job: Job) -> None:

@@ -1,0 +1,1 @@
+"""``deepret report table``: scores descriptors on benchmarks; its tables are written by deepret.reports.tables."""

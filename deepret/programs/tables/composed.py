@@ -1,0 +1,112 @@
+"""Rows as configurations, and what of these decides figures, on any machine."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from deepret import config as configuration
+from deepret.errors import UserError
+from deepret.models.build import PARTS
+from deepret.parts import locate
+from deepret.programs.overlay import overlay
+from deepret.programs.shared import prepare
+from deepret.programs.tables.rows import Row
+from deepret.runs import checkpoint as checkpoints
+from deepret.search.code_cache import source_code
+
+MEASURED = ("data", "models", "search", "benchmarks", "training/fitting")
+"""Of deepret's sources, those that figures depend on."""
+
+
+class Composer:
+    """Composes rows, each once.
+
+    Args:
+        words: of all rows, as eval.py takes them.
+        place: the cache folder.
+        keep_maps: whether maps are kept; those of checkpoints are not, whose backbones no other row has.
+        folders: more configuration folders.
+    """
+
+    def __init__(self, words: Sequence[str], place: Path, keep_maps: bool, folders: Sequence[str]) -> None:
+        self.words = tuple(words)
+        self.places = (f"cache={configuration.quoted(place)}",)
+        self.keep_maps = keep_maps
+        self.folders = list(folders)
+        self.plain = configuration.compose("eval", [*self.places], self.folders)
+        self._made: dict[tuple[Row, tuple[str, ...]], dict[str, Any]] = {}
+
+    def config(self, row: Row, more: tuple[str, ...] = ()) -> dict[str, Any]:
+        """A row's configuration, resolved and checked; its data and benchmark are the default ones.
+
+        Args:
+            row: the network.
+            more: a column's words.
+
+        Raises:
+            UserError: words that do not compose, or regions that have to be trained first.
+        """
+        if (row, more) not in self._made:
+            try:
+                self._made[row, more] = self._config(row, [*self.words, *more])
+            except UserError as error:
+                raise UserError(f"row {row.name}: {error}") from None
+        return self._made[row, more]
+
+    def _config(self, row: Row, words: list[str]) -> dict[str, Any]:
+        if row.checkpoint is None:
+            maps = f"keep_maps={str(self.keep_maps).lower()}"
+            cfg = configuration.compose("eval", [*row.words, *words, *self.places, maps], self.folders)
+        else:
+            cfg = self._trained(row, [*words, *self.places])
+        cfg.data, cfg.benchmark = self.plain.data, self.plain.benchmark
+        config = prepare(cfg, "eval")
+        trained = getattr(locate(config["regions"]["_target_"]), "trained", False)
+        if trained and (row.checkpoint is None or row.before):
+            raise UserError("its regions are an RPN that is untrained; take regions=grid, or give it as a checkpoint.")
+        return config
+
+    def _trained(self, row: Row, words: list[str]) -> DictConfig:
+        """The configuration of a checkpoint's network, or of the one before it, with the regions that it began with."""
+        assert row.checkpoint is not None
+        stored = checkpoints.load(row.checkpoint)["deepret"]["config"]
+        cfg = overlay(stored, words, str(row.checkpoint), self.folders)
+        cfg.keep_maps = self.keep_maps and row.before
+        if row.before and getattr(locate(stored["regions"]["_target_"]), "trained", False):
+            cfg.regions = OmegaConf.create(stored["first_regions"])
+        return cfg
+
+
+def content_of(row: Row, config: dict[str, Any]) -> dict[str, Any]:
+    """What a row's figures depend on, the same on every machine: files by what is in them, not by where they are."""
+    network = {name: with_digests(config[name]) for name in (*PARTS, "stages")}
+    after = None if row.checkpoint is None or row.before else digest_of(row.checkpoint)
+    settings = {name: config[name] for name in ("seed", "evaluation_precision")}
+    return {**network, **settings, "checkpoint": after, "deepret": own_sources()}
+
+
+def with_digests(value: Any) -> Any:
+    """A setting in which names of files are their content's."""
+    if isinstance(value, dict):
+        return {key: with_digests(one) for key, one in value.items()}
+    if isinstance(value, str) and Path(value).suffix and Path(value).expanduser().is_file():
+        return digest_of(Path(value).expanduser())
+    return value
+
+
+@cache
+def own_sources() -> str:
+    """A digest of deepret's sources that figures depend on."""
+    return source_code(MEASURED)
+
+
+@cache
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

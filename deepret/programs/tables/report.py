@@ -1,0 +1,134 @@
+"""Scores every descriptor on several benchmarks and writes the field's tables.
+
+deepret report table landmarks=DIR
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from deepret import config as configuration
+from deepret.errors import UserError
+from deepret.programs.tables.asked import Asked
+from deepret.programs.tables.cells import cells_of
+from deepret.programs.tables.columns import SCENES, Column, check_columns, read_column, read_columns
+from deepret.programs.tables.composed import Composer
+from deepret.programs.tables.rows import COLUMNS, ELSEWHERE, checkpoint_rows, read_rows, refuse_words, viewed_rows
+from deepret.programs.tables.work import measure
+from deepret.programs.tables.written import Written
+from deepret.reports.results import Results
+from deepret.runs.lock import HeldError, hold, let_go
+
+
+def descriptor_table(
+    output: str = "outputs/table",
+    rows: Sequence[str] | None = None,
+    landmarks: str | None = None,
+    covers: str | None = None,
+    ukbench: str | None = None,
+    benchmarks: Mapping[str, Sequence[str]] = {},
+    checkpoints: Mapping[str, str] = {},
+    fit: Sequence[str] = (),
+    dims: Sequence[PositiveInt] = (16, 32, 64, 128, 256, 512),
+    whitening: Sequence[Annotated[float, Field(ge=0, le=1)]] = (0.0,),
+    views: bool | Sequence[str] = False,
+    scenes: Sequence[str] = (),
+    words: Sequence[str] = (),
+    configs: Sequence[str] = (),
+    keep_maps: bool = True,
+    timed: PositiveInt = 8,
+    wandb: Literal["offline", "online", "disabled"] = "disabled",
+    cache: str = "~/.cache/deepret",
+) -> dict[str, Any]:
+    """Scores descriptors on benchmarks: figures, dimensions, bytes, time, and what is left with fewer dimensions.
+
+    Parts that start from statistics are fitted once, on one set's train split, for all benchmarks. What is measured is
+    kept in ``results.json`` of the output folder: the same command goes on wherever it was cut off, and measures again
+    only what depends on something that has changed. Beside it are ``table.md``, ``table.csv``, and ``dims.csv`` and
+    ``dims.png`` of fewer dimensions.
+
+    Args:
+        output: the folder of tables and results.
+        rows: descriptors: an experiment and words, such as "gem pooling.p=4", or words alone; all experiments that are
+            descriptors by default.
+        landmarks: a folder of photographs as data=catalogue reads it, whose test split is a benchmark.
+        covers: another one.
+        ukbench: a folder of UKB's photographs, or of the first of them.
+        benchmarks: more, by name, each with words as eval.py takes them, such as
+            {oxford5k: [benchmark=oxford5k, benchmark.root=DIR]}; words that are neither of data nor benchmark are the
+            descriptors' on it alone.
+        checkpoints: trained networks by name, scored before and after.
+        fit: words of the data that parts are fitted on, such as [data=catalogue, data.root=DIR]; landmarks by default,
+            or the scenes where there are none.
+        dims: fewer dimensions, by a PCA that is fitted as parts are; [] for none.
+        whitening: of that PCA: 0 is plain, 1 whitening; each has its tables.
+        views: whether several scales, mirrored photographs and both are tried, of mac, rmac and gem; or of which rows.
+        scenes: more words of the rendered scenes, such as data.size=256.
+        words: more words of every descriptor, such as input.size=256 or threads=2.
+        configs: more configuration folders.
+        keep_maps: whether the backbone's maps are kept under the cache, so that all descriptors share them.
+        timed: photographs that the time of one is measured on.
+        wandb: whether the tables become a run of W&B, sent later or at once.
+        cache: as for the programs.
+
+    Returns:
+        what the last line prints: ``figures`` of each descriptor on each benchmark, shares in 0…1, and what ``failed``.
+
+    Raises:
+        UserError: an unknown row or benchmark, or a folder that is missing, before any work.
+    """
+    start, folder, kept = time.perf_counter(), Path(output).expanduser(), Path(cache).expanduser()
+    refuse_words(words, (*COLUMNS, *ELSEWHERE, "experiment"), "words")
+    listed = read_rows(rows, configs)
+    trained = checkpoint_rows(checkpoints, listed)
+    viewed = viewed_rows(views, listed, configs)
+    columns = read_columns(scenes, {"landmarks": landmarks, "covers": covers}, ukbench, benchmarks, kept, configs)
+    learned = to_fit(fit, columns, kept, configs)
+    composer = Composer(words, kept, keep_maps, configs)
+    asked = Asked(listed, trained, viewed, columns, list(dims), list(whitening))
+    if not asked.all_rows():
+        raise UserError("rows=[]: there is nothing to measure; name a descriptor, or give checkpoints.")
+    for row in asked.all_rows():
+        for column in columns:
+            composer.config(row, column.more)
+    check_columns(columns, learned)
+    for row in asked.all_rows():
+        fewer = asked.dims if row in asked.first_rows() else []
+        asked.cells[row] = cells_of(row, columns, learned, composer, fewer, asked.whitening)
+    results = Results(folder / "results.json")
+    results.entries()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        hold(folder)
+    except OSError as error:
+        raise UserError(f"output={output}: no folder can be made there: {error.strerror}.") from None
+    except HeldError:
+        raise UserError(f"output={output}: another program writes there; wait for it, or stop it.") from None
+    try:
+        written = Written(folder, asked, results, f"fitted on {' '.join(learned.words)}")
+        failed = measure(asked, learned, composer, results, timed, written.files)
+        written.tell(failed)
+        if wandb != "disabled":
+            written.to_wandb(wandb, failed)
+    finally:
+        let_go(folder)
+    return {**written.summary(failed), "seconds": round(time.perf_counter() - start, 1)}
+
+
+def to_fit(words: Sequence[str], columns: Sequence[Column], cache: Path, configs: Sequence[str]) -> Column:
+    """What parts are fitted on: what is asked for, the landmarks where there are some, or the scenes.
+
+    Raises:
+        UserError: words that are not of data, or do not compose.
+    """
+    if not words:
+        named = {column.name: column for column in columns}
+        return named.get("landmarks", named[SCENES])
+    others = {*configuration.known("eval")} - {"data"}
+    refuse_words(words, (*others, *ELSEWHERE, "experiment"), "fit")
+    return read_column("fit", words, cache, configs)

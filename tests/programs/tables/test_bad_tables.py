@@ -1,0 +1,133 @@
+"""What a table cannot be made of is one message, before any network is made or picture rendered."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deepret.data.scenes.source import Scenes
+from deepret.errors import UserError
+from deepret.programs.tables import report
+from deepret.programs.tables.rows import DESCRIPTORS, VIEWED, read_rows, viewed_rows
+
+ROOT = Path(__file__).resolve().parents[3]
+MAC = "regions=whole projection=none"
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(report, "measure", lambda *_: pytest.fail("something was measured"))
+    monkeypatch.setattr(Scenes, "folder", lambda _: pytest.fail("scenes were rendered"))
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["rows=[no_such]"], r"rows=no_such: there is no such experiment"),
+        (['rows=["regions=hole"]'], r"row regions=hole: regions=hole: there is no such option; did you mean 'whole'"),
+        (['rows=["pooling.q=3"]'], r"row pooling.q=3: .*there is no such setting"),
+        (['rows=["regions=grid pooling"]'], r"cannot read 'pooling'"),
+        (['rows=["regions=grid \'open"]'], r"cannot be read \(No closing quotation\)"),
+        (['rows=["data=views regions=grid"]'], r"data=views is none of its settings"),
+        (['rows=["regions=grid dims=8"]'], r"dims=8 is none of its settings"),
+        (['rows=["regions=rpn"]'], r"row regions=rpn: its regions are an RPN that is untrained"),
+        (["rows=[]"], r"there is nothing to measure"),
+        (["words=[benchmark=ukb]"], r"words: benchmark=ukb is none of its settings"),
+        (["landmarks=nowhere"], r"landmarks=nowhere: there is no such folder"),
+        (["covers=nowhere"], r"covers=nowhere: there is no such folder"),
+        (["ukbench=nowhere"], r"ukbench=nowhere: there is no such folder"),
+        (["ukbench=."], r"there is no folder .*full"),
+        (
+            ["benchmarks={a: [benchmark=oxfrd5k]}"],
+            r"column a: benchmark=oxfrd5k: there is no such option; did you mean",
+        ),
+        (["benchmarks={a: [benchmark=oxford5k]}"], r"column a: benchmark.root is missing"),
+        (["benchmarks={a: [benchmark=oxford5k, benchmark.root=nowhere]}"], r"benchmark.root=nowhere: there is no such"),
+        (["benchmarks={a: [benchmark=none]}"], r"column a: benchmark=none scores nothing"),
+        (["benchmarks={scenes: [data=miniature]}"], r"there is a column scenes already"),
+        (["benchmarks={a: [benchmark=ukb, benchmark.root=., benchmark.ranking=r.txt]}"], r"would be scored in place"),
+        (["checkpoints={a: nowhere.ckpt}"], r"nowhere.ckpt: there is no such checkpoint"),
+        (["fit=[input.size=3]"], r"fit: input.size=3 is none of its settings"),
+        (["views=[no_such]"], r"rows=no_such: there is no such experiment"),
+        (["dims=[0]"], r"dims=\[0\]"),
+        (["whitening=[2]"], r"whitening=\[2\]"),
+        (["wandb=maybe"], r"wandb='maybe'"),
+        (["nothing=1"], r"takes no 'nothing'"),
+    ],
+)
+def test_a_mistake_is_one_message_before_any_work(
+    words: list[str], message: str, table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "" if any(word.startswith("rows=") for word in words) else json.dumps([MAC])
+    with pytest.raises(UserError, match=message):
+        table(*words, rows=rows)
+    assert not table.output.exists()
+
+
+@pytest.mark.usefixtures("no_work")
+def test_photographs_without_a_test_split_are_refused(table: Any, pictures: Callable[..., Path]) -> None:
+    folder = pictures("photos", {"train": 2})
+    with pytest.raises(UserError, match=r"column landmarks: .*photos has no test split to be scored, nor query and"):
+        table(f"landmarks={folder}", rows=json.dumps([MAC]))
+    with pytest.raises(UserError, match="has no val split to be scored"):
+        table(f"benchmarks={{a: [data=catalogue, data.root={folder}, data.split=val]}}", rows=json.dumps([MAC]))
+
+
+def test_nothing_is_fitted_on_that_is_scored(table: Any, pictures: Callable[..., Path]) -> None:
+    folder = pictures("photos", {"train": 3, "test": 2})
+    (folder / "images.csv").unlink()
+    for path in sorted(folder.glob("*.png")):
+        (folder / path.name.partition("-")[0]).mkdir(exist_ok=True)
+        path.rename(folder / path.name.partition("-")[0] / path.name)
+    all_of_it = f"benchmarks={{all: [data=catalogue, data.root={folder}, data.test_share=1]}}"
+    with pytest.raises(UserError, match=r"fit: \d+ of the photographs that parts would be fitted on are scored in all"):
+        table(f"landmarks={folder}", all_of_it, rows=json.dumps([MAC]))
+    with pytest.raises(UserError, match="has no train split for parts to be fitted on"):
+        table(f"fit=[data=catalogue, data.root={folder}, data.test_share=1]", rows=json.dumps([MAC]))
+
+
+def test_two_at_once_are_refused(table: Any) -> None:
+    table.output.mkdir()
+    code = f"from pathlib import Path; from deepret.runs.lock import hold; hold(Path({str(table.output)!r})); input()"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, env=environment)
+    try:
+        while not (table.output / ".lock").exists() or not (table.output / ".lock").read_text():
+            time.sleep(0.05)
+        with pytest.raises(UserError, match="another program writes there"):
+            table(rows=json.dumps([MAC]))
+    finally:
+        other.communicate(b"\n")
+
+
+def test_the_usual_rows_are_those_descriptors_that_there_are() -> None:
+    names = [row.name for row in read_rows(None)]
+    assert names == [name for name in DESCRIPTORS if name in names]
+    assert set(VIEWED) <= set(DESCRIPTORS)
+
+
+def test_a_row_is_a_name_and_words_and_each_is_there_once(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "gem.yaml").write_text("# @package _global_\n")
+    rows = read_rows(["gem pooling.p=4", "gem", "gem", "head=none 'backbone.weights=a b.pth'"], [str(tmp_path)])
+    assert [row.words for row in rows] == [
+        ("experiment=gem", "pooling.p=4"),
+        ("experiment=gem",),
+        ("head=none", "backbone.weights=a b.pth"),
+    ]
+    (viewed,) = viewed_rows(True, rows, [str(tmp_path)])
+    assert viewed[0] == rows[1]
+    assert viewed[1][1][1].words == ("experiment=gem", "input.flip=true")
+    assert viewed_rows(False, rows) == []
+    (first,) = viewed_rows(True, rows[2:])
+    assert first[0] == rows[2]
