@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from deepret.errors import UserError
-from deepret.models.input.base import Input
+from deepret.models.input.base import Input, View
 from deepret.models.types import Codes, Found, Regions
 
 
@@ -72,18 +74,19 @@ class Network(nn.Module):
         """Codes of images (B, 3, h, w) in 0…255; in evaluation mode, over all views of the input."""
         if self.training:
             return self.codes(self.maps(images), batch=len(images))
-        return self.merged(self.views(images), len(images))
+        return self.merged([self.look(images, view) for view in self.input.views], len(images))
 
     def maps(self, images: Tensor) -> Tensor:
         """The backbone's maps (B, C, H, W) of images (B, 3, h, w) in 0…255, or local features."""
         found: Tensor = self.backbone(self.input(images))
         return found
 
-    def views(self, images: Tensor) -> list[Found]:
-        """What the backbone finds in each view of images (B, 3, h, w) in 0…255: at each scale, mirrored or not."""
-        return [self.backbone(view) for view in self.input.views(self.input(images))]
+    def look(self, images: Tensor, view: View) -> Found:
+        """What the backbone finds in one view of images (B, 3, h, w) in 0…255: maps (B, C, H, W) or local features."""
+        found: Found = self.backbone(self.input.seen(self.input(images), view))
+        return found
 
-    def merged(self, views: list[Found], batch: int) -> Codes:
+    def merged(self, views: Sequence[Found], batch: int) -> Codes:
         """Codes of a batch of images from what the backbone found in each of their views."""
         each = [self.codes(found, batch=batch) for found in views]
         return each[0] if len(each) == 1 else Codes(self.input.merged([c.vectors for c in each]), each[0].image)

@@ -10,8 +10,6 @@ from torch import Tensor
 
 from deepret.errors import UserError
 
-LONG = 4096
-"""Vectors of more dimensions than this, and fewer of them than dimensions, are decomposed through their Gram matrix."""
 LARGEST = 20_000
 """Rows of the largest matrix that is decomposed: 3 GB in float64."""
 DISTINCT = 1e-12
@@ -68,8 +66,9 @@ def components(vectors: Tensor, dim: int, setting: str, of: str) -> Principal:
 def principal(vectors: Tensor, most: int, setting: str, of: str) -> Principal:
     """The components of vectors (n, D), n ≥ 2: all directions in which they differ, or the first ``most`` of them.
 
-    Of long vectors the covariance (D, D) would take gigabytes. With X the centred vectors, v = Xᵀ u / ‖Xᵀ u‖ is then
-    had from the eigenvectors u of the Gram matrix X Xᵀ (n, n), whose eigenvalues are the same.
+    Of fewer vectors than dimensions the covariance (D, D) is larger than it need be. With X the centred vectors,
+    v = Xᵀ u / ‖Xᵀ u‖ is then had from the eigenvectors u of the Gram matrix X Xᵀ (n, n), whose eigenvalues are the
+    same.
 
     Args:
         vectors: on any device, or mapped from a file.
@@ -87,7 +86,7 @@ def principal(vectors: Tensor, most: int, setting: str, of: str) -> Principal:
             f"{LARGEST:,} rows; lower stages.fit_images to that many."
         )
     mean = mean_of(vectors, setting, of)
-    if length > LONG and count < length:
+    if count < length:
         values, axes, total = _by_gram(vectors, mean, most)
     else:
         scatter = covariance(vectors, mean)

@@ -1,7 +1,8 @@
-"""What backbones find in photographs, batch by batch; kept on disk where that is asked for."""
+"""What backbones find in views of photographs, batch by batch; kept on disk where that is asked for."""
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from deepret.data.loading import image_loader, one_shape_batches
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 from deepret.files import replacing
+from deepret.models.input.base import View
 from deepret.models.network import Network
 from deepret.models.types import Found, Regions
 from deepret.search.code_cache import MAPS, fingerprint, photos_key
@@ -33,6 +35,7 @@ def look(
     rank: int = 0,
     world: int = 1,
     store: Store | None = None,
+    views: Sequence[View] | None = None,
 ) -> Iterator[tuple[list[Found], Tensor]]:
     """What a network's backbone finds in each view of photographs, and their positions (b,), in batches of one shape.
 
@@ -48,29 +51,36 @@ def look(
         rank: this process' number.
         world: number of processes.
         store: where it is kept and looked for; nowhere by default.
+        views: those of the network's input by default.
 
     Raises:
         UserError: a photograph that cannot be read.
     """
+    views = network.input.views if views is None else views
     batches = one_shape_batches(photos, sizes, network.input, batch_size)[rank::world]
     kept = None if store is None else store.of(network)
-    missing = [kept is None or not all(kept.path(photos[i]).exists() for i in batch) for batch in batches]
+    missing = [
+        kept is None or not all(kept.path(photos[i], view).exists() for i in batch for view in views)
+        for batch in batches
+    ]
     images = iter(image_loader(photos, network.input, [b for b, m in zip(batches, missing, strict=True) if m], workers))
     for batch, is_missing in zip(batches, missing, strict=True):
-        found = None if is_missing or kept is None else kept.batch([photos[i] for i in batch], device)
-        if found is None:
-            pixels = next(images)[0] if is_missing else torch.stack([network.input.tensor(photos[i]) for i in batch])
+        own = [photos[i] for i in batch]
+        found = [None if kept is None else kept.batch(own, view, device) for view in views]
+        if is_missing or any(one is None for one in found):
+            pixels = next(images)[0] if is_missing else torch.stack([network.input.tensor(photo) for photo in own])
             # The strides of channels_last make convolutions a quarter faster; the weights may keep theirs.
             pixels = pixels.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
-            found = network.views(pixels)
-            if kept is not None:
-                for row, one in zip(batch, apart(found, len(batch)), strict=True):
-                    kept.write(photos[row], one)
-        yield found, torch.tensor(batch)
+            for i, view in enumerate(views):
+                if found[i] is None:
+                    found[i] = made = network.look(pixels, view)
+                    if kept is not None:
+                        kept.write(own, view, made)
+        yield [one for one in found if one is not None], torch.tensor(batch)
 
 
 class Store:
-    """A folder with a file for each photograph under each input and backbone; any of them may be deleted at any time.
+    """A folder with a file for each view of a photograph under each input and backbone; any may be deleted at any time.
 
     One that is damaged is made again; one that cannot be written is warned of once: it saves time, and stops no work.
 
@@ -85,90 +95,72 @@ class Store:
     def of(self, network: Network) -> Store:
         """The store of one network's input and backbone, whatever comes after them.
 
-        Codes that are merged otherwise come from the same views, and a setting of that is none of the key.
+        Which views there are, and how their codes are merged, is none of the key: each view has a file of its own.
         """
-        looking = nn.ModuleDict({"input": network.input, "backbone": network.backbone})
-        merge, network.input.merge = network.input.merge, "sum"
-        try:
-            precision = "bf16" if torch.is_autocast_enabled(network.input.mean.device.type) else "32"
-            key = hashlib.sha256(f"{fingerprint(looking, MAPS)} {precision}".encode()).hexdigest()
-        finally:
-            network.input.merge = merge
+        plain = copy.copy(network.input)
+        plain.scales, plain.flip, plain.merge = [1.0], False, "sum"
+        looking = nn.ModuleDict({"input": plain, "backbone": network.backbone})
+        precision = "bf16" if torch.is_autocast_enabled(network.input.mean.device.type) else "32"
+        key = hashlib.sha256(f"{fingerprint(looking, MAPS)} {precision}".encode()).hexdigest()
         return Store(self.folder / key[:20])
 
-    def path(self, photo: Photo) -> Path:
-        """The file of a photograph, by where it is, its size and its time of change.
+    def path(self, photo: Photo, view: View) -> Path:
+        """The file of a view of a photograph, by where this is, its size and its time of change.
 
         Raises:
             UserError: it is not there.
         """
         key = photos_key([photo])
-        return self.folder / key[:2] / f"{key[2:40]}.safetensors"
+        name = f"{key[2:40]} {view.scale:g}{' mirrored' if view.mirrored else ''}"
+        return self.folder / key[:2] / f"{name}.safetensors"
 
-    def read(self, photo: Photo) -> list[Found] | None:
-        """What was found in each view of one photograph: maps (1, C, H, W) or regions; None where it is not there."""
+    def read(self, photo: Photo, view: View) -> Found | None:
+        """What was found in a view of one photograph: maps (1, C, H, W) or regions; None where it is not there."""
         try:
-            with safe_open(self.path(photo), framework="pt") as file:
-                count = int((file.metadata() or {})["views"])
+            with safe_open(self.path(photo, view), framework="pt") as file:
                 if (file.metadata() or {}).get("kind") == "maps":
-                    return [file.get_tensor(f"{i}")[None] for i in range(count)]
-                return [
-                    Regions(boxes, torch.zeros(len(boxes), dtype=torch.int64), file.get_tensor(f"{i}.vectors"))
-                    for i in range(count)
-                    for boxes in (file.get_tensor(f"{i}.boxes"),)
-                ]
-        except (OSError, SafetensorError, KeyError, ValueError):
+                    found: Tensor = file.get_tensor("maps")[None]
+                    return found
+                boxes = file.get_tensor("boxes")
+                return Regions(boxes, torch.zeros(len(boxes), dtype=torch.int64), file.get_tensor("vectors"))
+        except (OSError, SafetensorError):
             return None
 
-    def write(self, photo: Photo, views: list[Found]) -> None:
-        """Keeps what was found in each view of one photograph."""
-        tensors: dict[str, Tensor] = {}
-        for i, found in enumerate(views):
+    def write(self, photos: Sequence[Photo], view: View, found: Found) -> None:
+        """Keeps what was found in a view of a batch of photographs, each by itself."""
+        for i, photo in enumerate(photos):
             if isinstance(found, Tensor):
-                tensors[f"{i}"] = found[0].float().cpu().contiguous()
+                tensors = {"maps": found[i].float().cpu().contiguous()}
             else:
                 assert found.vectors is not None
-                tensors |= {f"{i}.vectors": found.vectors.float().cpu(), f"{i}.boxes": found.boxes.cpu()}
-        kind = "maps" if isinstance(views[0], Tensor) else "regions"
-        try:
-            with replacing(self.path(photo)) as part:
-                save_file(tensors, part, {"views": str(len(views)), "kind": kind})
-        except (UserError, SafetensorError) as error:
-            if not self._warned:
-                warnings.warn(f"maps are not kept: {error} The work goes on.", stacklevel=2)
-            self._warned = True
+                own = found.image == i
+                tensors = {"vectors": found.vectors[own].float().cpu(), "boxes": found.boxes[own].cpu()}
+            try:
+                with replacing(self.path(photo, view)) as part:
+                    save_file(tensors, part, {"kind": "maps" if isinstance(found, Tensor) else "regions"})
+            except (UserError, SafetensorError) as error:
+                if not self._warned:
+                    warnings.warn(f"maps are not kept: {error} The work goes on.", stacklevel=2)
+                self._warned = True
 
-    def batch(self, photos: Sequence[Photo], device: torch.device) -> list[Found] | None:
-        """What was found in each view of several photographs, as one batch; None where one is not there."""
-        each = [views for views in map(self.read, photos) if views is not None]
-        return together(each, device) if len(each) == len(photos) else None
-
-
-def together(images: Sequence[list[Found]], device: torch.device) -> list[Found]:
-    """What was found in the views of single images → the same of a batch of them."""
-    views: list[Found] = []
-    for each in zip(*images, strict=True):
-        maps = [one for one in each if isinstance(one, Tensor)]
-        regions = [one for one in each if isinstance(one, Regions)]
-        if maps:
-            # NumPy copies in this one thread: torch's wait for each other where files are mapped and cores are taken.
-            views.append(torch.from_numpy(np.concatenate([one.numpy() for one in maps])).to(device))
-            continue
-        image = torch.arange(len(regions)).repeat_interleave(torch.tensor([len(one.boxes) for one in regions]))
-        vectors = torch.cat([one.vectors for one in regions if one.vectors is not None])
-        boxes = torch.cat([one.boxes for one in regions])
-        views.append(Regions(boxes.to(device), image.to(device), vectors.to(device)))
-    return views
+    def batch(self, photos: Sequence[Photo], view: View, device: torch.device) -> Found | None:
+        """What was found in a view of several photographs, as one batch; None where one is not there."""
+        each = []
+        for photo in photos:
+            if (one := self.read(photo, view)) is None:
+                return None
+            each.append(one)
+        return together(each, device)
 
 
-def apart(views: list[Found], batch: int) -> list[list[Found]]:
-    """What was found in a batch of images → the same of each image, as a batch of one."""
-    return [[_one(found, i) for found in views] for i in range(batch)]
-
-
-def _one(found: Found, i: int) -> Found:
-    if isinstance(found, Tensor):
-        return found[i : i + 1]
-    assert found.vectors is not None
-    own = found.image == i
-    return Regions(found.boxes[own], torch.zeros_like(found.image[own]), found.vectors[own])
+def together(images: Sequence[Found], device: torch.device) -> Found:
+    """What was found in single images → the same of a batch of them."""
+    maps = [one for one in images if isinstance(one, Tensor)]
+    if maps:
+        # NumPy copies in this one thread: torch's wait for each other where files are mapped and cores are taken.
+        return torch.from_numpy(np.concatenate([one.numpy() for one in maps])).to(device)
+    regions = [one for one in images if isinstance(one, Regions)]
+    image = torch.arange(len(regions)).repeat_interleave(torch.tensor([len(one.boxes) for one in regions]))
+    vectors = torch.cat([one.vectors for one in regions if one.vectors is not None])
+    boxes = torch.cat([one.boxes for one in regions])
+    return Regions(boxes.to(device), image.to(device), vectors.to(device))

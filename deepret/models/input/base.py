@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +14,18 @@ from torch import Tensor, nn
 
 from deepret.data.photo import Box, Photo, open_photo, upright_size
 from deepret.errors import UserError
+
+
+class View(NamedTuple):
+    """One way in which a photograph is looked at.
+
+    Args:
+        scale: factor of the resized photograph.
+        mirrored: left to right.
+    """
+
+    scale: float
+    mirrored: bool
 
 
 class Input(nn.Module):
@@ -108,20 +120,23 @@ class Input(nn.Module):
         """Whether a photograph is described in more than one view."""
         return self.flip or self.scales != [1.0]
 
-    def views(self, images: Tensor) -> list[Tensor]:
-        """Images (B, 3, h, w) at each of the scales, bilinear and antialiased, sides rounded to the multiple.
+    @property
+    def views(self) -> list[View]:
+        """In which views a photograph is described: each of the scales and, where ``flip`` is true, each mirrored."""
+        return [View(scale, mirrored) for mirrored in (False, True)[: 1 + self.flip] for scale in self.scales]
 
-        Where ``flip`` is true, each of them mirrored follows.
-        """
+    @property
+    def plainest(self) -> View:
+        """The view that is nearest to the photograph as it is: what parts are fitted on."""
+        return View(min(self.scales, key=lambda scale: abs(math.log(scale))), False)
+
+    def seen(self, images: Tensor, view: View) -> Tensor:
+        """Images (B, 3, h, w) in one view; scaled bilinear and antialiased, sides rounded to the multiple."""
         height, width = images.shape[-2:]
-        sizes = [(self._round(scale * height), self._round(scale * width)) for scale in self.scales]
-        scaled = [
-            images
-            if size == (height, width)
-            else F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
-            for size in sizes
-        ]
-        return scaled + [view.flip(3) for view in scaled] if self.flip else scaled
+        size = (self._round(view.scale * height), self._round(view.scale * width))
+        if size != (height, width):
+            images = F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+        return images.flip(3) if view.mirrored else images
 
     def merged(self, codes: list[Tensor]) -> Tensor:
         """The codes (B, D) of several views → (B, D), of length one."""

@@ -145,7 +145,14 @@ def seen(
         tqdm(total=len(photos), desc=what, unit=" images", disable=None, leave=False) as bar,
     ):
         for views, where in look(
-            network, photos, sizes, batch_size=batch_size, workers=workers, device=device, store=store
+            network,
+            photos,
+            sizes,
+            batch_size=batch_size,
+            workers=workers,
+            device=device,
+            store=store,
+            views=[network.input.plainest],
         ):
             vectors, image = vectors_of(network, step, views[0], len(where))
             kept = drawn(image, where, regions, seed)

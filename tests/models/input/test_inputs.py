@@ -14,7 +14,7 @@ from PIL import Image
 
 from deepret.data.photo import Box, Photo
 from deepret.errors import UserError
-from deepret.models.input.base import Input
+from deepret.models.input.base import Input, View
 from deepret.models.input.longer import Longer
 from deepret.models.input.square import Square
 
@@ -123,10 +123,19 @@ def test_normalises(dtype: torch.dtype) -> None:
 
 def test_pyramid() -> None:
     images = torch.rand(1, 3, 64, 96)
-    half, same, double = longer(scales=[0.5, 1.0, 2**0.5]).views(images)
+    pyramid = longer(scales=[0.5, 1.0, 2**0.5])
+    half, same, double = (pyramid.seen(images, view) for view in pyramid.views)
     assert same is images
     assert half.shape[-2:] == (32, 48)
     assert double.shape[-2:] == (96, 16 * math.floor(96 * 2**0.5 / 16 + 0.5))
-    constant = longer(scales=[0.5]).views(torch.full((1, 3, 64, 96), 0.7))[0]
+    constant = longer().seen(torch.full((1, 3, 64, 96), 0.7), View(0.5, False))
     assert torch.allclose(constant, torch.tensor(0.7))
     assert torch.allclose(half.mean(), images.mean(), atol=0.01)
+    assert torch.equal(pyramid.seen(images, View(0.5, True)), half.flip(3))
+
+
+def test_views() -> None:
+    assert longer().views == [View(1.0, False)]
+    assert longer(scales=[0.5, 2.0], flip=True).views == [(0.5, False), (2.0, False), (0.5, True), (2.0, True)]
+    assert longer(scales=[0.5, 1.0, 2.0], flip=True).plainest == (1.0, False)
+    assert longer(scales=[0.4, 2.0]).plainest == (2.0, False)

@@ -129,6 +129,16 @@ def test_each_part_is_fitted_on_what_the_parts_before_it_make_of_the_same_photog
     assert fit_parts(net, found, images=2, regions=100, folder=tmp_path, **SETTINGS) == 0  # type: ignore
 
 
+def test_photographs_are_fitted_on_as_they_are_however_many_views_are_described(tmp_path: Path) -> None:
+    found, fitted = photographs(tmp_path, SIX), []
+    for scales, flip in ([1.0], False), ([0.5, 1.0, 2.0], True):
+        net = network()
+        net.input.scales, net.input.flip = scales, flip
+        fit_parts(net, found, images=9, regions=100, folder=tmp_path, **SETTINGS)  # type: ignore
+        fitted.append(net.head.vectors)
+    assert torch.equal(*fitted)
+
+
 class Adapted(Summed):
     """An aggregation that remembers what it was adapted to."""
 
