@@ -45,8 +45,6 @@ def test_every_option_of_every_group_passes(group: str, option: str) -> None:
 @pytest.mark.parametrize("group", ["experiment", "debug"])
 def test_every_whole_system_passes(group: str) -> None:
     for option in config.groups()[group]:
-        if option in ("spoc", "spoc_centre", "crow") and "pca" not in config.groups()["head"]:
-            continue  # until there is head=pca
         text = (config.conf_dir() / group / f"{option}.yaml").read_text()
         assert f"{group}={option}" in text.split("defaults:")[0], f"{option} opens with its own command"
         composed(f"{group}={option}", *(["data.root=x"] if "data.root=" in text else []))

@@ -32,7 +32,7 @@ from deepret.search.describe import Describer
 from deepret.search.exact import ExactIndex
 from deepret.search.looked import Store
 from deepret.training.fitting.kept import fitted_once
-from deepret.training.fitting.parts import to_fit
+from deepret.training.fitting.parts import Fitting, to_fit
 from deepret.training.precision import choose_precision
 from deepret.training.settings import PROGRAM
 from deepret.training.trainer import check_settings
@@ -192,9 +192,7 @@ def first_network(
                     f"checkpoint=PATH, take {parts[0]}={WITHOUT_FIT[parts[0]]}, or give data with a train split."
                 )
             before_fitting()
-            used = fitted_once(
-                network,
-                catalogue,
+            fitting = Fitting(
                 images=config["stages"]["fit_images"],
                 regions=config["stages"]["fit_regions"],
                 seed=config["seed"],
@@ -204,6 +202,7 @@ def first_network(
                 folder=Path(config["cache"]).expanduser(),
                 store=store_of(config),
             )
+            used = fitted_once(network, catalogue, fitting)
             print(f"{' and '.join(parts)} fitted on {used:,} images", flush=True)
         return {name: value.cpu() for name, value in network.state_dict().items()} if world() > 1 else {}
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepret.config import compose, groups
+from deepret.config import compose
 from deepret.models.build import build_network
 from deepret.models.network import Network
 from deepret.programs.shared import prepare
@@ -74,7 +74,6 @@ def crow(x: Map) -> np.ndarray:
     return rarity * np.array([(places * channel).sum() for channel in x])
 
 
-@pytest.mark.skipif("pca" not in groups()["head"], reason="there is no head=pca yet")
 @pytest.mark.parametrize(("experiment", "slow"), [("spoc", spoc), ("spoc_centre", spoc_centre), ("crow", crow)])
 @torch.no_grad()
 def test_equals_its_formula_before_the_head(experiment: str, slow: Callable[[Map], np.ndarray], images: Tensor) -> None:

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from data.pictures import picture
+from networks import simplest
 from torch import Tensor, nn
 
 from deepret.data.photo import Photo
-from deepret.models.aggregation.sum import Sum
 from deepret.models.backbone.rootsift import RootSIFT
-from deepret.models.head.l2 import L2
-from deepret.models.input.longer import Longer
-from deepret.models.network import Network
-from deepret.models.pooling.max import Max
-from deepret.models.projection.none import NoProjection
-from deepret.models.regions.whole import Whole
-from deepret.models.weighting.uniform import Uniform
 from deepret.reports.looked_at import looked_at
 
 
@@ -34,19 +26,6 @@ class Cells(nn.Module):
         return nn.functional.avg_pool2d(images, 8)
 
 
-def network(backbone: Any) -> Network:
-    return Network(
-        input=Longer(backbone.mean, backbone.std, size=160),
-        backbone=backbone,
-        regions=Whole(),
-        pooling=Max(),
-        projection=NoProjection(channels=backbone.channels),
-        weighting=Uniform(),
-        aggregation=Sum(),
-        head=L2(),
-    )
-
-
 @pytest.fixture
 def photo(tmp_path: Path) -> Photo:
     picture(0, 320, 240).save(tmp_path / "a.png")
@@ -54,11 +33,11 @@ def photo(tmp_path: Path) -> Photo:
 
 
 def test_a_region_is_drawn_where_it_is(photo: Photo) -> None:
-    assert looked_at(network(Cells()), torch.device("cpu"))(photo) == [(0, 0, 320, 240)]
+    assert looked_at(simplest(Cells(), size=160), torch.device("cpu"))(photo) == [(0, 0, 320, 240)]
 
 
 def test_the_first_local_features_are_drawn_where_they_are(photo: Photo) -> None:
-    net = network(RootSIFT())
+    net = simplest(RootSIFT(), size=160)
     found = net.maps(net.input.tensor(photo)[None]).boxes[:3]  # type: ignore[union-attr]
     height = net.input.shape(320, 240)[0]
     wanted = [(2 * x0, y0 * 240 / height, 2 * x1, y1 * 240 / height) for x0, y0, x1, y1 in found.tolist()]

@@ -6,20 +6,14 @@ from typing import Any
 
 import pytest
 import torch
+from networks import simplest
 from torch import Tensor, nn
 
 from deepret.config import compose
 from deepret.errors import UserError
-from deepret.models.aggregation.sum import Sum
 from deepret.models.backbone.base import Backbone
 from deepret.models.backbone.rootsift import RootSIFT
-from deepret.models.head.l2 import L2
 from deepret.models.input.square import Square
-from deepret.models.network import Network
-from deepret.models.pooling.max import Max
-from deepret.models.projection.none import NoProjection
-from deepret.models.regions.whole import Whole
-from deepret.models.weighting.uniform import Uniform
 from deepret.programs.shared import prepare
 from deepret.training.announce import images_per_second
 from deepret.training.learning import check_learns, code_length
@@ -33,19 +27,6 @@ class OneSize(Backbone):
         return found[:, :, None, None]
 
 
-def network(backbone: Any) -> Network:
-    return Network(
-        input=Square(backbone.mean, backbone.std, size=64),
-        backbone=backbone,
-        regions=Whole(),
-        pooling=Max(),
-        projection=NoProjection(channels=backbone.channels),
-        weighting=Uniform(),
-        aggregation=Sum(),
-        head=L2(),
-    )
-
-
 def one_size() -> OneSize:
     body = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 5))
     return OneSize(body, (0.5,) * 3, (0.5,) * 3, True, None, native=64)
@@ -55,14 +36,14 @@ def one_size() -> OneSize:
     ("backbone", "length"), [(RootSIFT(), 128), (RootSIFT(where="dense", colour=True), 224), (one_size(), 5)]
 )
 def test_codes_are_measured_without_parameters_and_at_the_one_size(backbone: nn.Module, length: int) -> None:
-    made = network(backbone).train()
+    made = simplest(backbone, Square, size=64).train()
     assert code_length(made) == length
     assert made.training
 
 
 def test_what_does_not_learn_is_timed_too() -> None:
-    assert images_per_second(network(RootSIFT()), 64, "32-true") > 0
-    still = network(one_size())
+    assert images_per_second(simplest(RootSIFT(), Square, size=64), 64, "32-true") > 0
+    still = simplest(one_size(), Square, size=64)
     still.requires_grad_(False)
     assert images_per_second(still, 64, "32-true") > 0
 

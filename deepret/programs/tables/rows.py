@@ -17,7 +17,7 @@ DESCRIPTORS = (
     *("fisher16", "fisher256", "vlad", "triangulation1", "triangulation16", "sparse_coding"),
     *("fisher_color", "vlad_sift", "triangulation64_sift", "sparse_sift"),
 )
-"""The experiments that are rows unless others are named: those of them that there are."""
+"""The experiments that are rows unless others are named."""
 VIEWED = ("mac", "rmac", "gem")
 """Of which several views are tried, where nobody says of which."""
 SCALES = "input.scales=[0.7071,1.0,1.4142]"
@@ -62,7 +62,7 @@ def read_rows(texts: Sequence[str] | None, folders: Sequence[str] = ()) -> list[
     """
     known = configuration.groups([*folders])["experiment"]
     found = []
-    for text in [name for name in DESCRIPTORS if name in known] if texts is None else dict.fromkeys(texts):
+    for text in dict.fromkeys(DESCRIPTORS if texts is None else texts):
         try:
             words = shlex.split(text)
         except ValueError as error:

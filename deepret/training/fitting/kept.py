@@ -6,7 +6,6 @@ import hashlib
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,36 +17,19 @@ from deepret.errors import UserError
 from deepret.files import replacing
 from deepret.models.network import Network
 from deepret.search.code_cache import CODES, fingerprint, photos_key
-from deepret.training.fitting.parts import fit_parts, fitting_rows, to_fit
+from deepret.training.fitting.parts import Fitting, fit_parts, to_fit
 
 FITTING = (*CODES, "training/fitting")
 """Of deepret's sources, those that fitted parts depend on."""
 
 
-def fitted_once(
-    network: Network,
-    catalogue: Catalogue,
-    *,
-    images: int,
-    regions: int,
-    seed: int,
-    batch_size: int,
-    device: torch.device,
-    folder: Path,
-    **more: Any,
-) -> int:
+def fitted_once(network: Network, catalogue: Catalogue, fitting: Fitting) -> int:
     """``fit_parts``, or what came of it the last time that the same was asked; gives the number of images used.
 
     Args:
         network: the network.
         catalogue: where the train split is.
-        images: as for ``fit_parts``, as all that follow.
-        regions: of each image at most so many.
-        seed: of what is drawn.
-        batch_size: images at once.
-        device: where to compute.
-        folder: the cache; what came out is kept in its folder ``fitted``.
-        more: what changes speed alone.
+        fitting: on what and how; what came out is kept below its folder, in ``fitted``.
 
     Raises:
         UserError: a part cannot be fitted, or the disk is full.
@@ -55,18 +37,21 @@ def fitted_once(
     wanted = to_fit(network)
     if not wanted:
         return 0
-    rows = fitting_rows(catalogue, images, seed)
+    rows = fitting.rows(catalogue)
     adapted = {getattr(getattr(network, name), "adapt_to", None) for name in wanted}
     others = [i for i, split in enumerate(catalogue.splits) if split in adapted]
     # The order of the vectors depends on the batches, and their last digits on device and threads.
-    drawing: dict[str, Any] = {"images": images, "regions": regions, "seed": seed, "batch_size": batch_size}
-    settings = {**drawing, "device": device.type, "threads": torch.get_num_threads()}
+    settings = (fitting.images, fitting.regions, fitting.seed, fitting.batch_size, fitting.device.type)
     photos, labels = [catalogue.photo(i) for i in [*rows, *others]], catalogue.label_ids()[rows].tolist()
-    parts = (fingerprint(network, FITTING), photos_key(photos), repr((len(rows), labels, sorted(settings.items()))))
-    key, kept = hashlib.sha256("\n".join(parts).encode()).hexdigest(), FittedParts(folder / "fitted")
+    parts = (
+        fingerprint(network, FITTING),
+        photos_key(photos),
+        repr((len(rows), labels, settings, torch.get_num_threads())),
+    )
+    key, kept = hashlib.sha256("\n".join(parts).encode()).hexdigest(), FittedParts(fitting.folder / "fitted")
     if kept.read(key, network, wanted):
         return len(rows)
-    used = fit_parts(network, catalogue, device=device, folder=folder, **drawing, **more)
+    used = fit_parts(network, catalogue, fitting)
     kept.write(key, network, wanted)
     return used
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -17,6 +17,38 @@ from deepret.search.describe import evaluating
 from deepret.search.looked import Store, look
 from deepret.training.fitting.vectors import VectorFile
 
+FITTED = (("projection", "pooled"), ("aggregation", "projected"), ("head", "aggregated"))
+"""Parts that may want to be fitted, in their order, and the network's step that gives what each is fitted on."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """On what parts are fitted, and how it is looked at.
+
+    Args:
+        images: of the train split at most so many, drawn at random.
+        regions: of each image at most so many, drawn at random; codes count as one.
+        seed: of both draws.
+        batch_size: images at once.
+        workers: processes that decode.
+        device: where to compute.
+        folder: where vectors lie meanwhile; they have no name there.
+        store: where maps are kept, or None: then they are made for each part again.
+    """
+
+    images: int
+    regions: int
+    seed: int
+    batch_size: int
+    workers: int
+    device: torch.device
+    folder: Path
+    store: Store | None = None
+
+    def rows(self, catalogue: Catalogue, split: str = "train") -> list[int]:
+        """The rows of a split that are drawn."""
+        return fitting_rows(catalogue, self.images, self.seed, split)
+
 
 def fitting_rows(catalogue: Catalogue, images: int, seed: int, split: str = "train") -> list[int]:
     """At most ``images`` rows of a split, drawn at random, in order.
@@ -29,10 +61,6 @@ def fitting_rows(catalogue: Catalogue, images: int, seed: int, split: str = "tra
     return sorted(there[i] for i in order.tolist())
 
 
-FITTED = (("projection", "pooled"), ("aggregation", "projected"), ("head", "aggregated"))
-"""Parts that may want to be fitted, in their order, and the network's step that gives what each is fitted on."""
-
-
 def to_fit(network: Network) -> list[str]:
     """The parts of a network that start from statistics, and have none yet."""
     parts = [(name, getattr(network, name)) for name, _ in FITTED]
@@ -40,106 +68,53 @@ def to_fit(network: Network) -> list[str]:
 
 
 @torch.no_grad()
-def fit_parts(
-    network: Network,
-    catalogue: Catalogue,
-    *,
-    images: int,
-    regions: int,
-    seed: int,
-    batch_size: int,
-    workers: int,
-    device: torch.device,
-    folder: Path,
-    store: Store | None = None,
-) -> int:
+def fit_parts(network: Network, catalogue: Catalogue, fitting: Fitting) -> int:
     """Fits projection, aggregation and head on the train split, where they want that; gives the number of images used.
 
     Each is fitted on what the parts before it make of the same photographs: the projection on pooled vectors, the
     aggregation on projected ones, the head on codes. These lie on disk while they are looked at. A part whose
     ``adapt_to`` names a split is adapted to that one once it is fitted: ``adapt(vectors)``.
 
-    Args:
-        network: the network.
-        catalogue: where the train split is.
-        images: at most so many, drawn at random.
-        regions: of each image at most so many, drawn at random; codes count as one.
-        seed: seed of both draws.
-        batch_size: images at once.
-        workers: processes that decode.
-        device: where to compute.
-        folder: where vectors lie meanwhile; they have no name there.
-        store: where maps are kept, or None: then they are made for each part again.
-
     Raises:
         UserError: a part cannot be fitted on them, there is nothing to adapt one to, or the disk is full.
     """
-    network.to(device)
-    wanted = to_fit(network)
-    train = fitting_rows(catalogue, images, seed)
-    given = partial(
-        seen,
-        network,
-        catalogue,
-        regions=regions,
-        seed=seed,
-        batch_size=batch_size,
-        workers=workers,
-        device=device,
-        folder=folder,
-        store=store,
-    )
+    network.to(fitting.device)
+    wanted, train = to_fit(network), fitting.rows(catalogue)
     for name, step in FITTED:
         if name not in wanted:
             continue
         part = getattr(network, name)
         split = getattr(part, "adapt_to", None)
-        target = fitting_rows(catalogue, images, seed, split) if split else []
+        target = fitting.rows(catalogue, split) if split else []
         if split and not target:
             raise UserError(
                 f"{name}.adapt={split}: the data have no photographs of that split; they have "
                 f"{', '.join(sorted(set(catalogue.splits)))}."
             )
-        part.fit(*given(step, train, f"fitting the {name}"))
+        part.fit(*seen(network, catalogue, fitting, step, train, f"fitting the {name}"))
         if target:
-            part.adapt(given(step, target, f"adapting the {name}")[0])
+            part.adapt(seen(network, catalogue, fitting, step, target, f"adapting the {name}")[0])
     return len(train) if wanted else 0
 
 
 def seen(
-    network: Network,
-    catalogue: Catalogue,
-    step: str,
-    rows: list[int],
-    what: str,
-    *,
-    regions: int,
-    seed: int,
-    batch_size: int,
-    workers: int,
-    device: torch.device,
-    folder: Path,
-    store: Store | None,
+    network: Network, catalogue: Catalogue, fitting: Fitting, step: str, rows: list[int], what: str
 ) -> tuple[Tensor, Tensor]:
     """What a step of a network gives for photographs of a catalogue: vectors (n, D), mapped from disk, and labels (n,).
+
+    Photographs are looked at as they are, whatever views they are described in.
 
     Args:
         network: the network.
         catalogue: where the photographs are.
+        fitting: how they are looked at.
         step: the network's method.
         rows: which photographs.
         what: what the bar says.
-        regions: of each image at most so many.
-        seed: of the draw of regions.
-        batch_size: images at once.
-        workers: processes that decode.
-        device: where to compute.
-        folder: where vectors lie meanwhile.
-        store: where maps are kept, or None.
     """
     photos, sizes = [catalogue.photo(i) for i in rows], [catalogue.sizes[i] for i in rows]
     labels = catalogue.label_ids()[rows]
-    file, classes = VectorFile(folder), []
+    file, classes = VectorFile(fitting.folder), []
     with (
         evaluating(network),
         tqdm(total=len(photos), desc=what, unit=" images", disable=None, leave=False) as bar,
@@ -148,14 +123,14 @@ def seen(
             network,
             photos,
             sizes,
-            batch_size=batch_size,
-            workers=workers,
-            device=device,
-            store=store,
+            batch_size=fitting.batch_size,
+            workers=fitting.workers,
+            device=fitting.device,
+            store=fitting.store,
             views=[network.input.plainest],
         ):
             vectors, image = vectors_of(network, step, views[0], len(where))
-            kept = drawn(image, where, regions, seed)
+            kept = drawn(image, where, fitting.regions, fitting.seed)
             file.write(vectors[kept])
             classes.append(labels[where[image[kept]]])
             bar.update(len(where))

@@ -10,20 +10,13 @@ import numpy as np
 import pytest
 import torch
 from data.pictures import picture
+from networks import simplest
 from torch import Tensor
 
 from deepret.errors import UserError
-from deepret.models.aggregation.sum import Sum
 from deepret.models.backbone.colour import colour_statistics
 from deepret.models.backbone.rootsift import RootSIFT
-from deepret.models.head.l2 import L2
-from deepret.models.input.longer import Longer
-from deepret.models.network import Network
-from deepret.models.pooling.max import Max
-from deepret.models.projection.none import NoProjection
-from deepret.models.regions.whole import Whole
 from deepret.models.types import Regions
-from deepret.models.weighting.uniform import Uniform
 from deepret.parts import check
 
 
@@ -120,23 +113,10 @@ def test_an_image_smaller_than_a_patch_is_one(shape: tuple[int, int]) -> None:
     RootSIFT()(pixels)  # it may have key points or none
 
 
-def composed(backbone: RootSIFT, **settings: Any) -> Network:
-    return Network(
-        input=Longer(backbone.mean, backbone.std, size=160, **settings),
-        backbone=backbone,
-        regions=Whole(),
-        pooling=Max(),
-        projection=NoProjection(channels=backbone.channels),
-        weighting=Uniform(),
-        aggregation=Sum(),
-        head=L2(),
-    ).eval()
-
-
 def test_a_network_of_it_gives_the_sum_of_its_rows() -> None:
     backbone = RootSIFT()
     pixels = torch.cat([images(0), torch.full((1, 3, 112, 160), 9.0), images(1)]).to(torch.uint8)
-    codes = composed(backbone)(pixels).vectors
+    codes = simplest(backbone, size=160).eval()(pixels).vectors
     for i in (0, 2):
         total = vectors(backbone(pixels[i : i + 1].float())).sum(0)
         assert torch.allclose(codes[i], total / total.norm(), atol=1e-6)
@@ -145,8 +125,8 @@ def test_a_network_of_it_gives_the_sum_of_its_rows() -> None:
 
 def test_views_are_looked_at_each() -> None:
     pixels = images(0).to(torch.uint8)
-    alone, twice = (composed(RootSIFT(), flip=flip)(pixels).vectors[0] for flip in (False, True))
-    mirrored = composed(RootSIFT())(pixels.flip(3)).vectors[0]
+    alone, twice = (simplest(RootSIFT(), size=160, flip=flip).eval()(pixels).vectors[0] for flip in (False, True))
+    mirrored = simplest(RootSIFT(), size=160).eval()(pixels.flip(3)).vectors[0]
     assert torch.allclose(twice, torch.nn.functional.normalize(alone + mirrored, dim=0), atol=1e-6)
     assert (alone - mirrored).abs().max() > 1e-3  # SIFT is not the same in a mirror
 

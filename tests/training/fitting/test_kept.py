@@ -22,6 +22,7 @@ from deepret.models.projection.pca import PCA
 from deepret.models.regions.grid import Grid
 from deepret.models.weighting.uniform import Uniform
 from deepret.training.fitting.kept import fitted_once
+from deepret.training.fitting.parts import Fitting
 
 SPLITS = ["train"] * 6 + ["test", "val"]
 
@@ -64,6 +65,7 @@ class Unkept(nn.Module):
 
 
 SEEN: list[int] = []
+SETTINGS: dict[str, Any] = {"images": 5, "regions": 9, "seed": 0, "batch_size": 2, "device": torch.device("cpu")}
 
 
 def network(projection: nn.Module | None = None) -> Network:
@@ -94,8 +96,8 @@ def found(tmp_path: Path) -> Catalogue:
 def fitted(found: Catalogue, cache: Path, net: Network | None = None, **more: Any) -> dict[str, Tensor]:
     """The state of a projection that is fitted, or was."""
     net = net or network()
-    settings = {"images": 5, "regions": 9, "seed": 0, "batch_size": 2, "device": torch.device("cpu"), **more}
-    assert fitted_once(net, found, folder=cache, workers=0, **settings) == settings["images"]
+    settings = {**SETTINGS, **more}
+    assert fitted_once(net, found, Fitting(folder=cache, workers=0, **settings)) == settings["images"]
     return {name: value.clone() for name, value in net.projection.state_dict().items()}
 
 
@@ -108,20 +110,7 @@ def test_the_same_is_fitted_once_and_is_the_same_to_the_last_digit(found: Catalo
     assert all(torch.equal(second[name], value) for name, value in first.items())
     net = network()
     net.projection.load_state_dict(first)
-    assert (
-        fitted_once(
-            net,
-            found,
-            images=5,
-            regions=9,
-            seed=0,
-            batch_size=2,
-            device=torch.device("cpu"),
-            folder=tmp_path,
-            workers=0,
-        )
-        == 0
-    )
+    assert fitted_once(net, found, Fitting(folder=tmp_path, workers=0, **SETTINGS)) == 0
 
 
 @pytest.mark.parametrize("change", [{"images": 4}, {"regions": 2}, {"seed": 1}, {"batch_size": 3}])

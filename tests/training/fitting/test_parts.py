@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from deepret.models.regions.grid import Grid
 from deepret.models.types import Codes, Regions
 from deepret.models.weighting.uniform import Uniform
 from deepret.search.looked import Store
-from deepret.training.fitting.parts import drawn, fit_parts, fitting_rows, to_fit
+from deepret.training.fitting.parts import Fitting, drawn, fit_parts, fitting_rows, to_fit
 
 SPLITS = ["test", "train", "val", "train", "distractor", "train", "query", "train", "gallery", "train"] * 3
 
@@ -101,7 +102,7 @@ def photographs(root: Path, splits: list[str]) -> Catalogue:
 
 
 SIX = ["test", "train", "val", "train", "train", "distractor"]
-SETTINGS = {"seed": 1, "batch_size": 2, "workers": 0, "device": torch.device("cpu")}
+SETTINGS: dict[str, Any] = {"seed": 1, "batch_size": 2, "workers": 0, "device": torch.device("cpu")}
 
 
 @pytest.mark.parametrize("kept", [False, True])
@@ -112,7 +113,7 @@ def test_each_part_is_fitted_on_what_the_parts_before_it_make_of_the_same_photog
     assert to_fit(net) == ["projection", "aggregation", "head"]
     store = Store(tmp_path / "maps") if kept else None
     net.head.fitted.fill_(True)
-    assert fit_parts(net, found, images=2, regions=100, folder=tmp_path, store=store, **SETTINGS) == 2  # type: ignore
+    assert fit_parts(net, found, Fitting(images=2, regions=100, folder=tmp_path, store=store, **SETTINGS)) == 2  # type: ignore
     assert to_fit(net) == []
     assert not hasattr(net.head, "vectors")
     wanted, classes = [], []
@@ -126,7 +127,7 @@ def test_each_part_is_fitted_on_what_the_parts_before_it_make_of_the_same_photog
         for label in set(classes):
             own = rows[[i for i, other in enumerate(classes) if other == label]]
             assert torch.allclose(part.vectors[part.labels == label], factor * own)
-    assert fit_parts(net, found, images=2, regions=100, folder=tmp_path, **SETTINGS) == 0  # type: ignore
+    assert fit_parts(net, found, Fitting(images=2, regions=100, folder=tmp_path, **SETTINGS)) == 0  # type: ignore
 
 
 def test_photographs_are_fitted_on_as_they_are_however_many_views_are_described(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_photographs_are_fitted_on_as_they_are_however_many_views_are_described(
     for scales, flip in ([1.0], False), ([0.5, 1.0, 2.0], True):
         net = network()
         net.input.scales, net.input.flip = scales, flip
-        fit_parts(net, found, images=9, regions=100, folder=tmp_path, **SETTINGS)  # type: ignore
+        fit_parts(net, found, Fitting(images=9, regions=100, folder=tmp_path, **SETTINGS))  # type: ignore
         fitted.append(net.head.vectors)
     assert torch.equal(*fitted)
 
@@ -153,7 +154,7 @@ def test_a_part_that_asks_for_it_is_adapted_to_another_split_once_it_is_fitted(t
     splits = ["test", "train", "val", "train", "train", "test"]
     net, found = network(), photographs(tmp_path, splits)
     net.aggregation = Adapted()
-    assert fit_parts(net, found, images=5, regions=100, folder=tmp_path, **SETTINGS) == 3  # type: ignore
+    assert fit_parts(net, found, Fitting(images=5, regions=100, folder=tmp_path, **SETTINGS)) == 3  # type: ignore
     wanted = []
     for i in (0, 5):
         regions = net.projected(net.maps(net.input.tensor(found.photo(i))[None]))
@@ -167,13 +168,13 @@ def test_a_split_that_is_not_there_is_told_before_the_part_is_fitted(tmp_path: P
     net.aggregation = Adapted()
     net.aggregation.adapt_to = "gallery"
     with pytest.raises(UserError, match=r"aggregation.adapt=gallery: .* distractor, test, train, val"):
-        fit_parts(net, found, images=5, regions=100, folder=tmp_path, **SETTINGS)  # type: ignore
+        fit_parts(net, found, Fitting(images=5, regions=100, folder=tmp_path, **SETTINGS))  # type: ignore
     assert not net.aggregation.fitted
 
 
 def test_codes_are_what_a_head_is_fitted_on(tmp_path: Path) -> None:
     net, found = network(), photographs(tmp_path, SIX)
-    fit_parts(net, found, images=3, regions=1, folder=tmp_path, **SETTINGS)  # type: ignore
+    fit_parts(net, found, Fitting(images=3, regions=1, folder=tmp_path, **SETTINGS))  # type: ignore
     assert net.head.vectors.shape == (3, 3)
     assert net.projection.vectors.shape == (3, 3)
     for label, code in zip(net.head.labels.tolist(), net.head.vectors, strict=True):
