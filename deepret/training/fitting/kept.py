@@ -41,13 +41,10 @@ def fitted_once(network: Network, catalogue: Catalogue, fitting: Fitting) -> int
     adapted = {getattr(getattr(network, name), "adapt_to", None) for name in wanted}
     others = [i for i, split in enumerate(catalogue.splits) if split in adapted]
     # The order of the vectors depends on the batches, and their last digits on device and threads.
-    settings = (fitting.images, fitting.regions, fitting.seed, fitting.batch_size, fitting.device.type)
+    drawing = (fitting.images, fitting.regions, fitting.seed, fitting.batch_size)
     photos, labels = [catalogue.photo(i) for i in [*rows, *others]], catalogue.label_ids()[rows].tolist()
-    parts = (
-        fingerprint(network, FITTING),
-        photos_key(photos),
-        repr((len(rows), labels, settings, torch.get_num_threads())),
-    )
+    settings = repr((len(rows), labels, drawing, fitting.device.type, torch.get_num_threads()))
+    parts = (fingerprint(network, FITTING), photos_key(photos), settings)
     key, kept = hashlib.sha256("\n".join(parts).encode()).hexdigest(), FittedParts(fitting.folder / "fitted")
     if kept.read(key, network, wanted):
         return len(rows)
