@@ -44,7 +44,7 @@ from deepret.quiet import quiet
 from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_report
 from deepret.runs import checkpoint as checkpoints
-from deepret.search.reduced import reduce_codes
+from deepret.search.reduced import Describe, first_entries, reduce_codes
 from deepret.training.fitting.parts import fitting_rows
 from deepret.training.settings import FitSettings
 
@@ -207,11 +207,27 @@ def scored(network: Network, config: dict[str, Any], catalogue: Catalogue | None
     """The benchmark's result, with fewer dimensions where that is asked for."""
     if config.get("dims") is None:
         return evaluate_network(network, config, catalogue, device)
+    result: Result = build(config["benchmark"], catalogue=catalogue, index=index_of(config)).evaluate(
+        reduced(network, config, catalogue, device)
+    )
+    return result
+
+
+def reduced(network: Network, config: dict[str, Any], catalogue: Catalogue | None, device: torch.device) -> Describe:
+    """Describes with fewer dimensions: the first ones of a head that is a PCA, or by a PCA of the train split's codes.
+
+    Raises:
+        UserError: more dimensions than there are, or nothing to fit a PCA on.
+    """
+    describe = describer(network, config, device)
+    if getattr(network.head, "ordered", False):
+        if config["dims_whitening"]:
+            raise UserError(
+                f"dims_whitening={config['dims_whitening']:g}: this network's head has its components in order, and "
+                f"dims={config['dims']} takes the first; say head.whitening where the network is made."
+            )
+        return first_entries(describe, config["dims"])
     if catalogue is None or "train" not in catalogue.splits:
         raise UserError(f"dims={config['dims']}: the PCA is fitted on a train split, and the data have none.")
-    describe = describer(network, config, device)
     rows = fitting_rows(catalogue, config["stages"]["fit_images"], config["seed"])
-    photos = [catalogue.photo(i) for i in rows]
-    reduced = reduce_codes(describe, photos, config["dims"], config["dims_whitening"])
-    result: Result = build(config["benchmark"], catalogue=catalogue, index=index_of(config)).evaluate(reduced)
-    return result
+    return reduce_codes(describe, [catalogue.photo(i) for i in rows], config["dims"], config["dims_whitening"])

@@ -1,4 +1,4 @@
-"""Codes of fewer dimensions."""
+"""Codes of fewer dimensions, by a PCA of their own or by the one that their head is."""
 
 from __future__ import annotations
 
@@ -44,3 +44,23 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whiteni
         return torch.cat(parts)
 
     return reduced
+
+
+def first_entries(describe: Describe, dims: int) -> Describe:
+    """Describes with the first ``dims`` entries of codes whose head has them in order: y = L2(x_1 … x_dims).
+
+    A head that is a PCA itself gives with fewer components the same first ones, and of whitened codes another PCA would
+    find all directions alike.
+
+    Args:
+        describe: photographs → codes (n, D).
+        dims: D at most; described with more, they are refused.
+    """
+
+    def cut(asked: Sequence[Photo]) -> Tensor:
+        codes = describe(asked)
+        if dims > codes.shape[1]:
+            raise UserError(f"dims={dims}: the codes have {codes.shape[1]} dimensions; take at most as many.")
+        return F.normalize(codes[:, :dims], dim=1)
+
+    return cut

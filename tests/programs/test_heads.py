@@ -35,6 +35,19 @@ def test_dims_may_be_whitened(program) -> None:
     assert "dims_whitening=0.5: there is no PCA to whiten" in alone.err
 
 
+@pytest.mark.parametrize("head", ["pca", "learned_whitening"])
+def test_fewer_dimensions_of_a_head_in_order_are_its_first(program, head: str) -> None:
+    words = ("eval", "debug=fast", "accelerator=cpu", "projection=none", f"head={head}")
+    fewer, less = program(*words, "head.dim=8", "dims=4"), program(*words, "head.dim=4")
+    assert fewer.code == less.code == 0, fewer.err + less.err
+    assert fewer.json["mAP"] == pytest.approx(less.json["mAP"], abs=1e-6)
+    assert program(*words, "head.dim=8").json["mAP"] != fewer.json["mAP"]
+    for more, message in (("dims=9", "dims=9: the codes have 8 dimensions"), ("dims_whitening=1", "head.whitening")):
+        refused = program(*words, "head.dim=8", "dims=4", more)
+        assert refused.code == 2
+        assert message in refused.err
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("words", HEADS.values(), ids=HEADS)
 def test_a_training_leaves_its_head_as_it_was_fitted_before(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from deepret.data.photo import Photo
 from deepret.errors import UserError
-from deepret.search.reduced import reduce_codes
+from deepret.search.reduced import first_entries, reduce_codes
 
 
 def photos(count: int, name: str = "train") -> list[Photo]:
@@ -60,6 +60,14 @@ def test_fisher_vectors_of_few_photographs_are_reduced() -> None:
     left, _, _ = torch.linalg.svd(unit - unit.mean(0), full_matrices=False)
     wanted = torch.nn.functional.normalize(left[:, :16], dim=1).float()
     torch.testing.assert_close(found @ found.T, wanted @ wanted.T, rtol=0, atol=1e-5)
+
+
+def test_first_entries_are_of_length_one() -> None:
+    codes = describe()(photos(4)).double()
+    found = first_entries(describe(), 7)(photos(4))
+    assert torch.allclose(found.double(), codes[:, :7] / codes[:, :7].norm(dim=1, keepdim=True), atol=1e-6)
+    with pytest.raises(UserError, match="dims=21: the codes have 20 dimensions"):
+        first_entries(describe(), 21)(photos(4))
 
 
 def test_what_cannot_be_is_refused() -> None:

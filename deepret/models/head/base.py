@@ -37,6 +37,8 @@ class Affine(nn.Module):
     """
 
     needs_fit: ClassVar[bool] = True
+    ordered: ClassVar[bool] = True
+    """The first k entries of a code, of length one again, are the code that ``dim=k`` gives."""
     mean: Tensor
     rows: Tensor
     fitted: Tensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -26,9 +26,8 @@ from deepret.programs.tables.rows import Row
 from deepret.runs import checkpoint as checkpoints
 from deepret.runs.made_with import cpu
 from deepret.search.describe import Describer
+from deepret.search.reduced import Describe, first_entries
 from deepret.training.fitting.parts import fitting_rows
-
-Describe = Callable[[Sequence[Photo]], Tensor]
 
 
 class Once:
@@ -118,12 +117,18 @@ class Descriptor:
         return {**figures, "metrics": found.summary(), "counts": dict(found.counts)}
 
     def reduced(self, column: Column, describe: Describe, whitening: float) -> dict[str, Any]:
-        """The figures of fewer dimensions; None of more than there are components."""
+        """The figures of fewer dimensions; None of more than there are, and of whitening what is in order already."""
+        values: dict[str, float | None] = {}
+        if getattr(self.network.head, "ordered", False):
+            for dims in self.dims:
+                there = dims <= int(self.network.head.dim) and not whitening  # type: ignore[arg-type]
+                result = self._result(column, first_entries(describe, dims)) if there else None
+                values[str(dims)] = None if result is None else round(result.metrics[metric_of(result)], 6)
+            return {"dims": values}
         found = self._components()
         # In float64, as the eigenvectors are: of whitened ones the last count for most.
         rows = found.rows(whitening)
         projected = Once(lambda photos: _projected(describe(photos), found.mean, rows))
-        values: dict[str, float | None] = {}
         for dims in self.dims:
             if dims > len(rows):
                 values[str(dims)] = None

@@ -66,6 +66,17 @@ def test_eval_gives_the_same_figures_and_neither_fits_nor_describes_again(table:
     assert table.seen() == 0
 
 
+def test_a_head_that_is_a_pca_is_cut_and_not_projected_again(table: Any) -> None:
+    row = "regions=whole projection=none head=pca head.dim=8 head.whitening=1"
+    table("whitening=[0,1]", "dims=[4,16]", rows=json.dumps([row]))
+    entries = table.entries()
+    reduced, whitened = (entries[f"{row} on scenes, PCA {w}"]["figures"]["dims"] for w in (0, 1))
+    words = ["data=miniature", "input.size=64", "workers=0", f"cache={table.cache}"]
+    fewer = evaluate(None, [*row.replace("dim=8", "dim=4").split(), *words])["mAP"]
+    assert reduced == {"4": pytest.approx(fewer, abs=1e-5), "16": None}
+    assert whitened == {"4": None, "16": None}
+
+
 def test_what_is_measured_is_not_measured_again_and_what_is_not_comes_from_the_caches(table: Any) -> None:
     first = table()
     assert table.seen() > 0
