@@ -151,6 +151,23 @@ def unit(vectors: Tensor) -> Tensor:
     return F.normalize(vectors.double(), dim=1)
 
 
+def told(codes: Tensor) -> Tensor:
+    """Which of codes (n, D) say something: those that are not zero, as a photograph's without local features is."""
+    return torch.cat([(block != 0).any(dim=1) for block in blocks(codes)])
+
+
+def project(codes: Tensor, mean: Tensor, rows: Tensor) -> Tensor:
+    """P (L2(x) − μ) of codes x (n, D), in float64, in blocks; a code of zero stays zero.
+
+    Args:
+        codes: they need not be normalised.
+        mean: μ (D,).
+        rows: P (k, D).
+    """
+    found = torch.cat([(unit(block) - mean) @ rows.T for block in blocks(codes)])
+    return found * told(codes)[:, None]
+
+
 def blocks(vectors: Tensor) -> tuple[Tensor, ...]:
     """The vectors in blocks, which bounds the memory that float64 takes."""
     return torch.split(vectors, max(1, min(4096, 2**24 // max(1, vectors.shape[1]))))

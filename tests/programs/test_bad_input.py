@@ -188,7 +188,11 @@ CASES: dict[str, Case] = {
         lambda t: ["mining=pool", f"data.views={loose(t / 'views')}"],
         ["mining=pool", "data.views", "mining=all"],
     ),
-    "given by the program": ("train", lambda t: ["+projection.channels=64"], ["projection.channels", "dim, normalise, whitening"]),
+    "given by the program": (
+        "train",
+        lambda t: ["+projection.channels=64"],
+        ["projection.channels", "dim, normalise, whitening"],
+    ),
     "a trainer in eval": ("eval", lambda t: ["trainer=cpu"], ["trainer=cpu", "accelerator=cpu"]),
     "a loss in eval": ("eval", lambda t: ["loss=triplet"], ["loss=triplet", "a setting of train"]),
     "a setting of another option": ("train", lambda t: ["data.root=photos"], ["data.root=photos", "data=catalogue"]),
