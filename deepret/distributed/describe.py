@@ -26,8 +26,15 @@ class Together(Describer):
         if world() == 1 or not photos:
             return super().__call__(photos, sizes)
         key, codes = first(lambda: self.known(photos))
-        if codes is not None:
-            return codes
+        if codes is None:
+            codes = self.gathered(photos, sizes)
+            if rank() == 0:
+                self.keep(key, codes)
+        self.tell_zeros(codes, photos)
+        return codes
+
+    def gathered(self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None) -> Tensor:
+        """Codes (n, D) of which each process computes a share."""
         self.network.to(self.device)  # a collective moves what lies on the same kind of device everywhere
         for buffer in self.network.buffers():
             dist.broadcast(buffer, 0)
@@ -35,6 +42,4 @@ class Together(Describer):
         found, positions = (torch.cat(column) for column in zip(*parts, strict=True))
         codes = torch.empty_like(found)
         codes[positions] = found
-        if rank() == 0:
-            self.keep(key, codes)
         return codes

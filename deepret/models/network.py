@@ -35,8 +35,8 @@ class Network(nn.Module):
     them as regions with vectors: there are no maps then, and regions and pooling do nothing.
 
     Raises:
-        UserError: several views with an aggregation that gives several codes an image, or a weighting that looks at
-            maps where there are none.
+        UserError: several views with an aggregation that gives several codes an image, a weighting that looks at maps
+            where there are none, or one beside which other parts make no sense.
     """
 
     def __init__(
@@ -61,6 +61,8 @@ class Network(nn.Module):
                 "weighting: this one looks at maps, and the backbone gives local features without any; take "
                 "weighting=uniform."
             )
+        if hasattr(weighting, "check"):
+            weighting.check(regions, projection, aggregation)
         self.input = input
         self.backbone = backbone
         self.regions = regions

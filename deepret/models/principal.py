@@ -14,6 +14,8 @@ LARGEST = 20_000
 """Rows of the largest matrix that is decomposed: 3 GB in float64."""
 DISTINCT = 1e-12
 """Directions whose variance is a smaller share of the largest one are rounding."""
+ROUNDED = 1e-13
+"""So are those of vectors of length one whose variance is smaller than this: float32 rounds each entry by 6e-8."""
 
 
 class Principal(NamedTuple):
@@ -92,7 +94,7 @@ def principal(vectors: Tensor, most: int, setting: str, of: str) -> Principal:
         scatter = covariance(vectors, mean)
         values, columns = eigen(scatter)
         values, axes, total = values[:most], columns.T[:most], scatter.trace()
-    distinct = int((values > DISTINCT * values[:1].clamp(min=DISTINCT)).sum())
+    distinct = int((values > (DISTINCT * values[:1]).clamp(min=ROUNDED)).sum())
     return Principal(mean, values[:distinct], upright(axes[:distinct]), float(total) / length)
 
 
@@ -148,6 +150,23 @@ def upright(rows: Tensor) -> Tensor:
 def unit(vectors: Tensor) -> Tensor:
     """The vectors, each of length one, in float64."""
     return F.normalize(vectors.double(), dim=1)
+
+
+def told(codes: Tensor) -> Tensor:
+    """Which of codes (n, D) say something: those that are not zero, as a photograph's without local features is."""
+    return torch.cat([(block != 0).any(dim=1) for block in blocks(codes)])
+
+
+def project(codes: Tensor, mean: Tensor, rows: Tensor) -> Tensor:
+    """P (L2(x) − μ) of codes x (n, D), in float64, in blocks; a code of zero stays zero.
+
+    Args:
+        codes: they need not be normalised.
+        mean: μ (D,).
+        rows: P (k, D).
+    """
+    found = torch.cat([(unit(block) - mean) @ rows.T for block in blocks(codes)])
+    return found * told(codes)[:, None]
 
 
 def blocks(vectors: Tensor) -> tuple[Tensor, ...]:

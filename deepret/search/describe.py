@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from deepret.data.check import report
 from deepret.data.photo import Photo
 from deepret.errors import UserError
 from deepret.search.code_cache import CodeCache, fingerprint, photos_key
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from deepret.models.network import Network
 
 
-NOTHING = "nothing in it excites the network. Leave the photograph out."
-"""Why a code is zero, where the backbone has no attribute ``nothing`` that says otherwise."""
+LACK = ("no local feature", "Leave such photographs out.")
+"""What a photograph without a code has none of, and how to mend it, unless the backbone's ``lack`` says otherwise."""
 
 
 class Describer:
@@ -72,7 +73,8 @@ class Describer:
             sizes: upright width and height of each file in pixels, where they are known: saves reading n headers.
 
         Raises:
-            UserError: no photograph, one that cannot be read, or one whose code is zero or no number.
+            UserError: no photograph, one that cannot be read, one whose code is no number, or one whose code is zero,
+                unless that is of local features and others have some.
         """
         if not photos:
             raise UserError("there is no photograph to describe.")
@@ -82,7 +84,27 @@ class Describer:
             codes = torch.empty_like(found)
             codes[positions] = found
             self.keep(key, codes)
+        self.tell_zeros(codes, photos)
         return codes
+
+    def tell_zeros(self, codes: Tensor, photos: Sequence[Photo]) -> None:
+        """Warns once of all photographs without a local feature: their codes (n, D) are zero, as are all scores.
+
+        Raises:
+            UserError: not one of them has any.
+        """
+        zero = torch.nonzero((codes == 0).all(dim=1)).flatten().tolist()
+        if not zero:
+            return
+        what, mend = getattr(self.network.backbone, "lack", LACK)
+        named = ", ".join(str(photos[row].path) for row in zero[:2]) + (", …" if len(zero) > 2 else "")
+        if len(zero) == len(photos):
+            of = "it" if len(zero) == 1 else f"any of the {len(zero):,} photographs"
+            raise UserError(f"{named}: there is {what} in {of}, so there is no code. {mend}")
+        report(
+            f"{len(zero):,} of {len(photos):,} photographs {'have' if len(zero) > 1 else 'has'} {what} and a code of "
+            f"zero, which finds nothing and is found by nothing: {named}. {mend}"
+        )
 
     def known(self, photos: Sequence[Photo]) -> tuple[str, Tensor | None]:
         """The key of the photographs' codes in the cache, and these, where they are there."""
@@ -106,7 +128,8 @@ class Describer:
             codes (m, D) float32 and the positions (m,) int64 of their photographs; over all ranks each position once.
 
         Raises:
-            UserError: a photograph that cannot be read, or one whose code is zero or no number.
+            UserError: a photograph that cannot be read, one whose code is no number, or one whose code is zero and not
+                of local features.
         """
         codes, positions = [], []
         self.network.to(self.device)
@@ -141,7 +164,7 @@ class Describer:
                         f"aggregation that makes one of them, such as aggregation=sum."
                     )
                 rows = found.vectors.float().cpu()
-                _refuse(rows, where, photos, getattr(self.network.backbone, "nothing", NOTHING))
+                _refuse(rows, where, photos, zero=not getattr(self.network.backbone, "local", False))
                 codes.append(rows)
                 positions.append(where)
                 bar.update(len(rows))
@@ -172,12 +195,12 @@ def exactly(device: torch.device, precision: Literal["32", "bf16"]) -> Iterator[
         yield
 
 
-def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo], nothing: str) -> None:
-    """Refuses codes that no score can be computed with; ``nothing`` says why one is zero."""
+def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo], zero: bool) -> None:
+    """Refuses codes that are no numbers, and those that are zero where ``zero`` says so."""
     lengths = codes.norm(dim=1)
-    for row in torch.nonzero(~(lengths.isfinite() & (lengths > 0))).flatten().tolist():
+    for row in torch.nonzero(~lengths.isfinite() | (lengths == 0) & zero).flatten().tolist():
         wrong = (
-            f"zero: {nothing}"
+            "zero: nothing in it excites the network. Leave the photograph out."
             if lengths[row] == 0
             else "no number: the network's weights have diverged. Train with a smaller optimizer.lr, or take another "
             "checkpoint."

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from deepret.data.photo import Photo
 from deepret.errors import UserError
-from deepret.models.principal import blocks, components, unit
+from deepret.models.principal import components, project, told
 
 Describe = Callable[[Sequence[Photo]], Tensor]
 
@@ -19,7 +18,8 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whiteni
     """Describes with ``dims`` dimensions by a PCA, learned on other photographs than are searched.
 
     y = L2(P (L2(x) − μ)), with μ the mean of the normalised codes and the rows of P v_iᵀ λ_i^(−w/2), from the largest
-    eigenvalues of their covariance and their eigenvectors.
+    eigenvalues of their covariance and their eigenvectors. A code of zero stays zero, and is none of what the PCA is
+    learned on.
 
     Args:
         describe: photographs → codes (n, D).
@@ -31,6 +31,7 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whiteni
         UserError: too many dimensions, or photographs that are too few or too much alike.
     """
     codes = describe(photos)
+    codes = codes[told(codes)]
     if dims >= min(codes.shape[1] + 1, len(codes)):
         raise UserError(
             f"dims={dims}: the codes have {codes.shape[1]} dimensions and the train split {len(codes)} images; "
@@ -40,8 +41,7 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whiteni
     mean, rows = found.mean, found.rows(whitening)
 
     def reduced(asked: Sequence[Photo]) -> Tensor:
-        parts = [F.normalize((unit(block) - mean) @ rows.T, dim=1).float() for block in blocks(describe(asked))]
-        return torch.cat(parts)
+        return F.normalize(project(describe(asked), mean, rows), dim=1).float()
 
     return reduced
 

@@ -72,12 +72,13 @@ def ranking_rates(module: nn.Module, rate: float, projection_rate: float) -> Rat
 
     Args:
         module: a ``Ranking``.
-        rate: of all, as a multiple of the optimiser's; a loss may have a rate of its own beside it.
+        rate: of all, as a multiple of the optimiser's; a part and a loss may have a rate of their own beside it.
         projection_rate: of the projection, as a multiple of that.
     """
     ranking = cast(Ranking, module)
     fast = {"projection": projection_rate}
-    parts = [(part, rate * fast.get(name, 1.0)) for name, part in ranking.network.named_children()]
+    named = [(fast.get(name, getattr(part, "rate", 1.0)), part) for name, part in ranking.network.named_children()]
+    parts = [(part, rate * own) for own, part in named]
     return [*parts, (ranking.loss, rate * getattr(ranking.loss, "rate", 1.0))]
 
 

@@ -86,14 +86,31 @@ def test_equals_its_formula_before_the_head(experiment: str, slow: Callable[[Map
     assert unit(wanted[0]) @ unit(wanted[1]) < 0.99  # codes differ, so that a mistake would show
 
 
-@pytest.mark.parametrize(("experiment", "slow"), [("mac", mac), ("gem", gem)])
+def flattened(x: Map) -> np.ndarray:
+    """Channel by channel, the maxima of 6 × 6 parts, part by part."""
+    _, height, width = x.shape
+    found = []
+    for channel in x:
+        for i in range(6):
+            for j in range(6):
+                y0, y1 = math.floor(i * height / 6), math.ceil((i + 1) * height / 6)
+                x0, x1 = math.floor(j * width / 6), math.ceil((j + 1) * width / 6)
+                found.append(channel[y0:y1, x0:x1].max())
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "slow", "length"),
+    [("mac", mac, 1280), ("gem", gem, 1280), ("neural_codes_l5", flattened, 11_520), ("neural_codes_l6", mac, 1280)],
+)
 @torch.no_grad()
 def test_codes_equal_their_formula_where_nothing_is_fitted(
-    experiment: str, slow: Callable[[Map], np.ndarray], images: Tensor
+    experiment: str, slow: Callable[[Map], np.ndarray], length: int, images: Tensor
 ) -> None:
     network = composed(experiment)
     codes = network(images).vectors.double().numpy()
     for own, x in zip(codes, network.maps(images).double().numpy(), strict=True):
+        assert own.shape == (length,)
         assert np.abs(own - unit(slow(x))).max() <= 1e-5
 
 

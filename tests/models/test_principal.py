@@ -62,6 +62,9 @@ def test_too_few_and_too_equal_vectors_are_refused() -> None:
         components(samples(1).repeat(30, 1), 1, "dims", "codes")
     with pytest.raises(UserError, match="differ in 0 directions"):
         components(torch.zeros(30, 90), 1, "dims", "codes")
+    multiples = samples(1) * torch.linspace(0.1, 3, 30)[:, None]  # of one direction, but for rounding
+    with pytest.raises(UserError, match="differ in 0 directions"):
+        components(multiples, 1, "dims", "codes")
 
 
 @pytest.mark.parametrize("wrong", [float("nan"), float("inf")])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from deepret.data.catalogue import Catalogue
 from deepret.programs.evaluate import report_trained_on
@@ -83,6 +84,17 @@ def test_local_features_are_scored(program, words: tuple[str, ...], photos: Path
     assert plain.json["mAP"] > 0.3  # edges of a few coloured squares tell little
     kept = [program("eval", *data, *local, "keep_maps=true") for _ in range(2)]
     assert [ended.json["mAP"] for ended in kept] == [plain.json["mAP"]] * 2
+
+
+@pytest.mark.parametrize("words", [(), ("dims=2", "dims_whitening=1", "head=power", "head.rotate=true")])
+def test_flat_photographs_are_told_and_the_others_scored(program, photos: Path, words: tuple[str, ...]) -> None:
+    for label in range(7):  # of those that are scored, and of those that parts are fitted on
+        Image.new("RGB", (80, 60), (90, 90, 90 + label)).save(photos / f"thing{label}" / "0.png")
+    local = ("experiment=vlad_sift", "aggregation.centres=2", "input.size=96", "accelerator=cpu", *words)
+    ended = program("eval", "data=catalogue", f"data.root={photos}", "data.test_share=0.5", "gallery=false", *local)
+    assert ended.code == 0, ended.err
+    assert re.search(r"photographs have no key point and a code of zero.*0\.png", ended.out)
+    assert 0 < ended.json["mAP"] <= 1
 
 
 @pytest.mark.slow

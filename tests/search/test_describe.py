@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -24,6 +25,7 @@ from deepret.models.types import Codes
 from deepret.models.weighting.uniform import Uniform
 from deepret.search import describe
 from deepret.search.describe import Describer
+from deepret.search.exact import top_k
 
 SIZES = [(64, 48), (48, 64), (64, 64), (80, 60), (64, 48), (96, 40), (48, 64), (64, 48), (33, 64), (64, 48), (16, 12)]
 
@@ -202,21 +204,89 @@ def test_a_photograph_without_a_usable_code_is_named(network: Network, photos: l
         describer(network)(photos)
 
 
+@pytest.fixture
+def local(network: Network) -> Network:
+    """The network over local features."""
+    network.backbone, network.projection = RootSIFT(), NoProjection(channels=128)
+    network.input = Longer(mean=[0.0] * 3, std=[1 / 255] * 3, size=64)
+    return network
+
+
+@pytest.fixture
+def flat(tmp_path: Path) -> list[Photo]:
+    """Photographs without anything to see."""
+    for i in range(3):
+        Image.new("RGB", (64, 48), (128, 128, 100 + i)).save(tmp_path / f"grey{i}.png")
+    return [Photo(tmp_path / f"grey{i}.png") for i in range(3)]
+
+
 @pytest.mark.parametrize(
     ("where", "said"),
     [
-        ("keypoints", "it has no key point. Take backbone.where=dense"),
-        ("dense", "it is flat, so no patch of it has a gradient"),
+        ("keypoints", "no key point and a code of zero, .*: FLAT. Take backbone.where=dense .* or leave such"),
+        ("dense", "no patch with a gradient and a code of zero, .*: FLAT. Leave such photographs out."),
     ],
 )
-def test_a_photograph_without_a_local_feature_is_told_what_helps(
-    network: Network, photos: list[Photo], tmp_path: Path, where: Literal["keypoints", "dense"], said: str
+@pytest.mark.parametrize("scales", [[1.0], [1.0, 0.5]])
+def test_photographs_without_a_local_feature_have_a_code_of_zero_and_are_told_once(
+    local: Network,
+    photos: list[Photo],
+    flat: list[Photo],
+    where: Literal["keypoints", "dense"],
+    said: str,
+    scales: list[float],
 ) -> None:
-    Image.new("RGB", (64, 48), (128, 128, 128)).save(tmp_path / "grey.png")
-    network.backbone, network.projection = RootSIFT(where=where), NoProjection(channels=128)
-    network.input = Longer(mean=[0.0] * 3, std=[1 / 255] * 3, size=64)
-    with pytest.raises(UserError, match=f"grey.png: its code is zero: {said}"):
-        describer(network)([photos[0], Photo(tmp_path / "grey.png")])
+    local.backbone = RootSIFT(where=where)
+    local.input = Longer(mean=[0.0] * 3, std=[1 / 255] * 3, size=64, scales=scales)
+    for count, has, named in (
+        (1, "has", "grey0.png"),
+        (2, "have", "grey0.png, .*grey1.png"),
+        (3, "have", ".*1.png, …"),
+    ):
+        mixed = [photos[0], *flat[:count], photos[3]]
+        with pytest.warns(UserWarning, match="a code of zero") as told:
+            found = describer(local, batch_size=2)(mixed)
+        assert len(told) == 1
+        assert re.search(
+            f"^{count} of {2 + count} photographs {has} {said.replace('FLAT', f'.*{named}')}", str(told[0].message)
+        )
+        assert not found[1:-1].any()
+        torch.testing.assert_close(found[[0, -1]], describer(local)([photos[0], photos[3]]))
+        scores, _ = top_k(found, found, len(found))
+        assert not scores[1:-1].any()  # they find nothing
+        assert ((found @ found.T)[:, 1:-1] == 0).all()  # and are found by nothing
+
+
+def test_codes_of_zero_from_the_cache_are_told_too(
+    local: Network, photos: list[Photo], flat: list[Photo], tmp_path: Path
+) -> None:
+    asked = [photos[0], flat[0]]
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="1 of 2 photographs has no key point"):
+            found = describer(local, cache=tmp_path / "codes")(asked)
+        assert found.any(dim=1).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_photographs_of_which_none_has_a_local_feature_are_refused(
+    local: Network, flat: list[Photo], tmp_path: Path, kept: bool
+) -> None:
+    describe = describer(local, cache=tmp_path / "codes" if kept else None)
+    for _ in range(2):
+        with pytest.raises(UserError, match=r"grey0.png: there is no key point in it, so .*Take backbone.where=dense"):
+            describe(flat[:1])
+    with pytest.raises(UserError, match=r"grey0.png, .*grey1.png, …: .* in any of the 3 photographs, so there is no"):
+        describe(flat)
+
+
+def test_codes_of_local_features_that_are_no_numbers_are_refused(local: Network, photos: list[Photo]) -> None:
+    class Broken(nn.Module):
+        def forward(self, codes: Codes) -> Codes:
+            return Codes(codes.vectors * torch.nan, codes.image)
+
+    local.head = Broken()
+    with pytest.raises(UserError, match=r"\d+.png: its code is no number"):
+        describer(local)(photos[:2])
 
 
 @pytest.mark.parametrize("workers", [0, 1])

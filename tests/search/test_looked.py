@@ -155,6 +155,12 @@ def test_what_the_backbone_gives_decides(photos: list[Photo], tmp_path: Path) ->
     assert len(Layer.seen) > before
 
 
+def test_what_is_found_in_another_precision_is_kept_apart(photos: list[Photo], tmp_path: Path) -> None:
+    wanted = codes(network(), photos, None)
+    codes(network(), photos, tmp_path / "maps", precision="bf16")
+    assert torch.equal(codes(network(), photos, tmp_path / "maps"), wanted)
+
+
 def test_only_views_that_are_missing_are_looked_at(photos: list[Photo], tmp_path: Path) -> None:
     codes(network(), photos, tmp_path / "maps")
     Layer.seen.clear()

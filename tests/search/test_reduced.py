@@ -46,6 +46,19 @@ def test_equals_the_slow_reduction(dims: int, whitening: float) -> None:
     assert np.allclose(found @ found.T, wanted @ wanted.T, atol=1e-6)
 
 
+@pytest.mark.parametrize("whitening", [0.0, 1.0])
+def test_codes_of_zero_stay_zero_and_nothing_is_learned_from_them(whitening: float) -> None:
+    def some(asked: list[Photo]) -> Tensor:
+        return describe()(asked) * torch.tensor([[not photo.path.name.startswith("flat")] for photo in asked])
+
+    mixed = [*photos(60), *photos(20, "flat")]
+    found = reduce_codes(some, mixed, 5, whitening)([*photos(2, "flat"), *photos(9, "x")])
+    assert not found[:2].any()
+    assert torch.equal(found[2:], reduce_codes(describe(), photos(60), 5, whitening)(photos(9, "x")))
+    with pytest.raises(UserError, match=r"dims=5: .* the train split 5 images"):
+        reduce_codes(some, [*photos(5), *photos(20, "flat")], 5)
+
+
 def test_plain_is_the_default() -> None:
     one, two = (reduce_codes(describe(), photos(60), 5, *more)(photos(9, "x")) for more in ([], [0.0]))
     assert torch.equal(one, two)

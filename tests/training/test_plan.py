@@ -7,6 +7,7 @@ from torch import nn
 
 from deepret.config import compose, resolve
 from deepret.errors import UserError
+from deepret.models.pooling.gem import GeM
 from deepret.training.learning import freeze, optimiser, ranking_rates
 from deepret.training.plan import Stage, plan
 
@@ -46,6 +47,7 @@ class Parts(nn.Module):
         self.network = nn.Module()
         for name in ("backbone", "regions", "projection"):
             self.network.add_module(name, nn.Linear(2, 2))
+        self.network.pooling = GeM(2)
         self.loss = nn.Linear(2, 2)
 
 
@@ -56,6 +58,7 @@ def test_each_part_learns_at_its_own_rate() -> None:
     found = {id(p): group["lr"] for group in made.param_groups for p in group["params"]}
     for part, rate in ((module.network.backbone, 0.005), (module.network.projection, 0.02), (module.loss, 0.005)):
         assert [found[id(p)] for p in part.parameters()] == pytest.approx([rate] * 2)
+    assert found[id(module.network.pooling.p)] == pytest.approx(0.05)
     assert not found.keys() & {id(p) for p in module.network.regions.parameters()}
 
 

@@ -87,16 +87,16 @@ class Encoder(nn.Module, ABC):
         Raises:
             UserError: some of them are no numbers, or there are too few.
         """
+        bad = sum(int((~block.isfinite()).any(1).sum()) for block in torch.split(vectors, 4096))
+        if bad:
+            raise UserError(
+                f"{self.setting}: {bad:,} of {len(vectors):,} vectors of the training split hold values that are no "
+                f"finite numbers; look at the backbone's weights, or at the photographs."
+            )
         if len(vectors) > self.samples:
             order = torch.randperm(len(vectors), generator=torch.Generator().manual_seed(self.seed))
             vectors = vectors[order[: self.samples].sort().values]
         sample = vectors.to("cpu", torch.float32)
-        bad = int((~sample.isfinite()).any(1).sum())
-        if bad:
-            raise UserError(
-                f"{self.setting}: {bad:,} of {len(sample):,} vectors of the training split hold values that are no "
-                f"finite numbers; look at the backbone's weights, or at the photographs."
-            )
         self.check_distinct(sample)
         return sample
 

@@ -125,10 +125,11 @@ def pursuit(vectors: Tensor, atoms: Tensor, nonzeros: int) -> Tensor:
         enough = 1e-10 * vectors.double().norm(dim=1, keepdim=True)
         left, chosen = products, products.new_zeros(len(products), 0, dtype=torch.int64)
         used = torch.zeros_like(chosen, dtype=torch.bool)
-        for _ in range(nonzeros):
+        for step in range(nonzeros):
+            if step:
+                left = products - (coefficients(products, gram, chosen, used)[:, None] @ gram[chosen])[:, 0]
             strength, atom = left.abs().scatter(1, chosen, 0).max(1, keepdim=True)
             chosen, used = torch.cat([chosen, atom], 1), torch.cat([used, strength > enough], 1)
-            left = products - (coefficients(products, gram, chosen, used)[:, None] @ gram[chosen])[:, 0]
     found = torch.zeros_like(products).scatter_add(1, chosen, coefficients(products, gram, chosen, used))
     return found.to(vectors.dtype)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveInt
@@ -14,7 +16,9 @@ from deepret.models.principal import LARGEST, eigen, upright
 from deepret.models.types import Regions
 
 BLOCK = 1024
-"""Vectors embedded at a time in fitting: at K · D = 8192, 64 MB in float64."""
+"""Vectors embedded at a time in fitting, at K · D = 8192 64 MB in float64; and columns of their covariance."""
+SAME = 1e-7
+"""A vector that is no further from a centre, as a share of its length, is at it but for rounding."""
 
 
 class Triangulation(Encoder):
@@ -92,12 +96,10 @@ class Triangulation(Encoder):
             )
         self.centres.copy_(centres(sample, self.size, self.seed))
         blocks = [block.to(self.mean.device) for block in torch.split(sample, BLOCK)]
-        mean = torch.stack([self.directions(block).double().sum(0) for block in blocks]).sum(0) / len(sample)
-        scatter = torch.zeros(whole, whole, dtype=torch.float64, device=mean.device)
-        for block in blocks:
-            centred = self.directions(block).double() - mean
-            scatter.addmm_(centred.T, centred)
-        values, columns = eigen(scatter / (len(sample) - 1))
+        ones = [torch.ones(len(block), device=self.mean.device) for block in blocks]
+        sums = [self.summed(block, one) for block, one in zip(blocks, ones, strict=True)]
+        mean = torch.stack(sums).sum(0) / len(sample)
+        values, columns = eigen(scatter(self.directions(block).double() - mean for block in blocks) / (len(sample) - 1))
         distinct = int((values > 1e-12 * values[0]).sum())
         if distinct < whole:
             raise UserError(
@@ -109,24 +111,55 @@ class Triangulation(Encoder):
         self.rows.copy_(upright(columns.T[first:]) * values[first:, None].rsqrt())
 
     def encode(self, regions: Regions, weights: Tensor, batch: int) -> Tensor:
-        """Codes (B, KD − dropped); image by image, for an embedding takes K · D numbers a feature."""
-        codes = []
+        """Codes (B, KD − dropped); image by image, and those that are whitened at once, for whitening is linear."""
+        sums = []
         for vectors, own in by_image(regions, weights, batch):
-            centred = self.directions(vectors) - self.mean
             if self.rounds:
-                own = own * democratic(F.linear(centred, self.rows), self.rounds)
-            codes.append(F.linear(own @ centred, self.rows))  # whitening is linear: once an image
-        return torch.stack(codes)
+                embedded = F.linear(self.directions(vectors) - self.mean, self.rows)
+                own = own * democratic(embedded, self.rounds)
+            own = own.double()
+            sums.append(self.summed(vectors, own) - own.sum() * self.mean)
+        return F.linear(torch.stack(sums).to(self.rows.dtype), self.rows)
 
     def directions(self, vectors: Tensor) -> Tensor:
         """R (n, KD) of vectors (n, D); r_k is zero at its centre."""
-        return F.normalize(vectors[:, None] - self.centres, dim=2).flatten(1)
+        offsets = vectors[:, None] - self.centres
+        distances = offsets.norm(dim=2, keepdim=True)
+        apart = distances > SAME * vectors.norm(dim=1)[:, None, None]
+        return (offsets / torch.where(apart, distances, torch.inf)).flatten(1)
+
+    def summed(self, vectors: Tensor, weights: Tensor) -> Tensor:
+        """Σ_t w_t R(x_t) (KD,) of vectors (n, D), in float64, from K products: nothing of size n · K · D is made.
+
+        With u_k the weights over the distances to c_k, it is Σ_t u_kt x_t − c_k Σ_t u_kt.
+        """
+        vectors, centres = vectors.double(), self.centres.double()
+        distances = torch.cdist(vectors, centres)
+        apart = distances > SAME * vectors.norm(dim=1, keepdim=True)
+        shares = weights.double()[:, None] * torch.where(apart, distances, torch.inf).reciprocal()
+        return (shares.T @ vectors - shares.sum(0)[:, None] * centres).flatten()
+
+
+def scatter(blocks: Iterable[Tensor]) -> Tensor:
+    """Σ rowᵀ row (m, m) of the rows in blocks (n, m): half of it is computed, the other half is the same."""
+    total = None
+    for rows in blocks:
+        total = rows.new_zeros(rows.shape[1], rows.shape[1]) if total is None else total
+        for first in range(0, len(total), BLOCK):
+            own = slice(first, first + BLOCK)
+            total[own, first:].addmm_(rows[:, own].T, rows[:, first:])
+    assert total is not None
+    for first in range(0, len(total), BLOCK):
+        total[first:, first : first + BLOCK] = total[first : first + BLOCK, first:].T.clone()
+    return total
 
 
 def democratic(embedded: Tensor, rounds: int) -> Tensor:
-    """The weights λ (T,) with which embedded features (T, M) count alike in their sum."""
+    """The weights λ (T,) with which embedded features (T, M) count alike in their sum; 1 for one that is zero."""
     kernel = (embedded @ embedded.T).clamp_min(0)
     weights = embedded.new_ones(len(embedded))
+    something = kernel.diagonal() > 1e-12
     for _ in range(rounds):
-        weights = weights / (weights * (kernel @ weights)).clamp_min(1e-12).sqrt()
+        counted = (weights * (kernel @ weights)).clamp_min(1e-12).sqrt()
+        weights = torch.where(something, weights / counted, weights)
     return weights

@@ -9,9 +9,13 @@ import torch.nn.functional as F
 from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor
 
+from deepret.errors import UserError
 from deepret.models.aggregation.codebooks import centres
 from deepret.models.aggregation.encoder import Encoder
 from deepret.models.types import Regions
+
+ROUNDED = 1e-5
+"""A sum of residuals that is shorter than this share of the longest centre is what float32 rounds."""
 
 
 class VLAD(Encoder):
@@ -27,7 +31,8 @@ class VLAD(Encoder):
         intra: whether each v_k is normalised.
         adapt: the split of the data to which m_k is adapted, once the centres are found on the train split. Its labels
             are not looked at.
-        samples: vectors that the centres are found on, at most, drawn at random; m_k is the mean of all.
+        samples: vectors that the centres are found on, at most, drawn at random; m_k is the mean of
+            all that it is adapted to.
         seed: of that draw, and of the k-means.
 
     Shape:
@@ -66,7 +71,17 @@ class VLAD(Encoder):
 
     @torch.no_grad()
     def adapt(self, vectors: Tensor) -> None:
-        """Takes residuals from the means of another set's vectors (n, D) at each centre; a centre without any stays."""
+        """Takes residuals from the means of another set's vectors (n, D) at each centre; a centre without any stays.
+
+        Raises:
+            UserError: no vectors, or some that are no numbers.
+        """
+        bad = sum(int((~block.isfinite()).any(1).sum()) for block in torch.split(vectors, 4096))
+        if bad or not len(vectors):
+            raise UserError(
+                f"aggregation.adapt={self.adapt_to}: {bad:,} of the {len(vectors):,} vectors of that split are no "
+                f"finite numbers; look at its photographs, or take aggregation.adapt=null."
+            )
         sums = torch.zeros(self.means.shape, dtype=torch.float64, device=self.means.device)
         counts = torch.zeros(self.size, dtype=torch.float64, device=self.means.device)
         for block in torch.split(vectors, 4096):
@@ -85,8 +100,8 @@ class VLAD(Encoder):
         residuals = weights[:, None] * (regions.vectors - self.means[own])
         sums = residuals.new_zeros(batch * self.size, residuals.shape[1])
         sums = sums.index_add(0, regions.image * self.size + own, residuals).view(batch, self.size, -1)
-        if self.intra:
-            sums = F.normalize(sums, dim=2)
+        if self.intra:  # what is left of features that lie at their centre but for rounding counts for nothing
+            sums = F.normalize(sums, dim=2, eps=ROUNDED * float(self.means.norm(dim=1).amax()))
         return F.normalize(sums.flatten(1), dim=1)
 
 

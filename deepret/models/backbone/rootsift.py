@@ -70,13 +70,13 @@ class RootSIFT(nn.Module):
         self.opencv = cv2.__version__  # what is kept of one version is not taken for another's
 
     @property
-    def nothing(self) -> str:
-        """Why an image has no feature, and what to do."""
+    def lack(self) -> tuple[str, str]:
+        """What an image without features has none of, and how to mend it."""
         if self.where == "dense":
-            return "it is flat, so no patch of it has a gradient. Leave the photograph out."
+            return "no patch with a gradient", "Leave such photographs out."
         return (
-            "it has no key point. Take backbone.where=dense or a smaller backbone.contrast, or leave the photograph "
-            "out."
+            "no key point",
+            "Take backbone.where=dense or a smaller backbone.contrast, or leave such photographs out.",
         )
 
     def forward(self, images: Tensor) -> Regions:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from deepret.data.check import report
 from deepret.errors import UserError
-from deepret.models.principal import blocks
+from deepret.models.principal import told
 from deepret.models.types import Codes
 
 UNFITTED = (
@@ -69,7 +69,7 @@ class Affine(nn.Module):
 
 def without_zeros(codes: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
     """Codes (n, C) that are not zero, with their labels (n,); those that are zero are told."""
-    there = torch.cat([(block != 0).any(dim=1) for block in blocks(codes)])
+    there = told(codes)
     if there.all():
         return codes, labels
     report(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -13,6 +13,8 @@ from deepret.models.types import Regions
 
 LEAST = 1e-6
 """Smaller responses count as this, so that powers and roots have gradients."""
+POWERS = (0.1, 50.0)
+"""The smallest and the largest p: what learns stays between them."""
 
 
 class GeM(nn.Module):
@@ -36,12 +38,14 @@ class GeM(nn.Module):
     Paper: Radenović, Tolias, Chum, "Fine-tuning CNN image retrieval with no human annotation", TPAMI 2018.
     """
 
+    rate: ClassVar[float] = 10.0
+    """Of p's learning rate, as a multiple of the network's, as published."""
     p: Tensor
 
     def __init__(
         self,
         channels: int,
-        p: Annotated[float, Field(gt=0, le=50)] = 3.0,
+        p: Annotated[float, Field(ge=POWERS[0], le=POWERS[1])] = 3.0,
         learned: bool = True,
         per_channel: bool = False,
     ) -> None:
@@ -54,7 +58,7 @@ class GeM(nn.Module):
 
     def forward(self, maps: Tensor, regions: Regions) -> Tensor:
         """The generalised means (N, C) of the boxes."""
-        p = self.p.double()
+        p = self.p.double().clamp(*POWERS)
         powers = maps.permute(0, 2, 3, 1).double().clamp(min=LEAST).pow(p)
         means = box_means(powers, regions).pow(1 / p)
         return means.to(torch.promote_types(maps.dtype, torch.float32))

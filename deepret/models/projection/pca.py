@@ -27,7 +27,7 @@ class PCA(nn.Module):
             they are: how long one is says how far it is from the mean, and a mixture of Gaussians models that.
 
     Shape:
-        (N, C) → (N, D), rows of length one unless told otherwise.
+        (N, C) → (N, D), rows of length one unless told otherwise, and zero for vectors that are zero.
 
     Raises:
         UserError: more dimensions than channels; used before it is fitted; too few vectors to fit it.
@@ -81,5 +81,6 @@ class PCA(nn.Module):
                 "the projection is not fitted yet: fit it on region vectors of the training split, load a checkpoint "
                 "that holds one, or take projection=none."
             )
-        projected = F.linear(F.normalize(vectors, dim=1) - self.mean, self.rows)
+        there = (vectors != 0).any(dim=1, keepdim=True)  # nothing responds in a region whose vector is zero
+        projected = F.linear(F.normalize(vectors, dim=1) - self.mean, self.rows) * there
         return F.normalize(projected, dim=1) if self.normalise else projected

@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from deepret.errors import UserError
-from deepret.models.pooling.boxes import all_single
+from deepret.models.aggregation.sum import Sum
+from deepret.models.projection.none import NoProjection
+from deepret.models.regions.cells import Cells
 from deepret.models.types import Regions
 
 
@@ -24,7 +26,7 @@ class CroW(nn.Module):
         maps (B, C, H, W), Regions of single cells with vectors (N, C) → (N, C).
 
     Raises:
-        UserError: regions that are no single cells; vectors that were projected to another length.
+        UserError: in ``check``, regions that are no single cells, vectors that are projected, codes that are no sums.
 
     Paper: Kalantidis, Mellina, Osindero, "Cross-dimensional weighting for aggregated deep convolutional features",
     ECCV Workshops 2016.
@@ -32,18 +34,20 @@ class CroW(nn.Module):
 
     needs_maps: ClassVar[bool] = True
 
+    def check(self, regions: nn.Module, projection: nn.Module, aggregation: nn.Module) -> None:
+        """Refuses parts of a network beside which these weights are none of CroW's."""
+        if not (isinstance(regions, Cells) and isinstance(aggregation, Sum)):
+            raise UserError(
+                "weighting=crow: it weighs single cells that are summed; take regions=cells aggregation=sum."
+            )
+        if not (isinstance(projection, NoProjection) and not projection.normalise):
+            raise UserError(
+                "weighting=crow: it weighs the channels of the maps as they are; take projection=none "
+                "projection.normalise=false, and reduce the codes by the head."
+            )
+
     def forward(self, maps: Tensor, regions: Regions) -> Tensor:
         """A weight ≥ 0 for each channel of each cell."""
-        if not all_single(regions):
-            raise UserError("weighting=crow: it weighs single cells, and there are larger regions; take regions=cells.")
-        channels = maps.shape[1]
-        assert regions.vectors is not None
-        if regions.vectors.shape[1] != channels:
-            raise UserError(
-                f"weighting=crow: it weighs the {channels} channels of the maps, and the cells' vectors have "
-                f"{regions.vectors.shape[1]} dimensions; take projection=none projection.normalise=false, and reduce "
-                f"the codes by the head."
-            )
         x, y = regions.boxes[:, 0], regions.boxes[:, 1]
         places = F.normalize(maps.sum(dim=1).flatten(1).clamp(min=1e-12), dim=1).sqrt().view(-1, *maps.shape[2:])
         share = (maps > 0).float().mean(dim=(2, 3))

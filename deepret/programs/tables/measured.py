@@ -17,7 +17,7 @@ from deepret.distributed.launch import cores
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
-from deepret.models.principal import Principal, blocks, principal, unit
+from deepret.models.principal import Principal, principal, project, told
 from deepret.parts import build
 from deepret.programs.shared import describer, device_of, first_network, index_of, threads, within_memory
 from deepret.programs.tables.cells import Cell
@@ -96,10 +96,10 @@ class Descriptor:
             precision=self.config["evaluation_precision"],
             progress=False,
         )
-        dim, taken = plain(chosen[:1]).shape[1], []
+        dim, taken = plain.share(chosen[:1])[0].shape[1], []  # one without a local feature has a time, too
         for photo in chosen:
             start = time.perf_counter()
-            plain([photo])
+            plain.share([photo])
             taken.append(1000 * (time.perf_counter() - start))
         return {"dim": dim, "ms": round(statistics.median(taken), 2), "images": len(chosen), "on": self._machine()}
 
@@ -128,7 +128,7 @@ class Descriptor:
         found = self._components()
         # In float64, as the eigenvectors are: of whitened ones the last count for most.
         rows = found.rows(whitening)
-        projected = Once(lambda photos: _projected(describe(photos), found.mean, rows))
+        projected = Once(lambda photos: project(describe(photos), found.mean, rows))
         for dims in self.dims:
             if dims > len(rows):
                 values[str(dims)] = None
@@ -144,7 +144,7 @@ class Descriptor:
             if len(rows) < 2:
                 raise UserError("fit: a PCA takes two photographs at least; give more, or dims=[].")
             codes = self.describe([self.catalogue.photo(i) for i in rows])
-            self._principal = principal(codes, max(self.dims), "dims", "codes")
+            self._principal = principal(codes[told(codes)], max(self.dims), "dims", "codes")
         return self._principal
 
     def _result(self, column: Column, describe: Describe) -> Result:
@@ -184,8 +184,3 @@ def metric_of(result: Result) -> str:
 def _first(projected: Describe, dims: int) -> Describe:
     """Describes with the first of the components."""
     return lambda photos: F.normalize(projected(photos)[:, :dims], dim=1).float()
-
-
-def _projected(codes: Tensor, mean: Tensor, rows: Tensor) -> Tensor:
-    """Codes (n, D) → their components (n, k), in float64."""
-    return torch.cat([(unit(block) - mean) @ rows.T for block in blocks(codes)])

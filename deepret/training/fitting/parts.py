@@ -13,7 +13,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.network import Network
 from deepret.models.types import Found, Regions
-from deepret.search.describe import evaluating
+from deepret.search.describe import evaluating, exactly
 from deepret.search.looked import Store, look
 from deepret.training.fitting.vectors import VectorFile
 
@@ -102,7 +102,8 @@ def seen(
 ) -> tuple[Tensor, Tensor]:
     """What a step of a network gives for photographs of a catalogue: vectors (n, D), mapped from disk, and labels (n,).
 
-    Photographs are looked at as they are, whatever views they are described in.
+    Photographs are looked at as they are, whatever views they are described in, and in float32. The vectors are in the
+    order of the photographs, whatever the batches.
 
     Args:
         network: the network.
@@ -114,9 +115,10 @@ def seen(
     """
     photos, sizes = [catalogue.photo(i) for i in rows], [catalogue.sizes[i] for i in rows]
     labels = catalogue.label_ids()[rows]
-    file, classes = VectorFile(fitting.folder), []
+    file, images = VectorFile(fitting.folder), []
     with (
         evaluating(network),
+        exactly(fitting.device, "32"),
         tqdm(total=len(photos), desc=what, unit=" images", disable=None, leave=False) as bar,
     ):
         for views, where in look(
@@ -132,9 +134,10 @@ def seen(
             vectors, image = vectors_of(network, step, views[0], len(where))
             kept = drawn(image, where, fitting.regions, fitting.seed)
             file.write(vectors[kept])
-            classes.append(labels[where[image[kept]]])
+            images.append(where[image[kept]])
             bar.update(len(where))
-    return file.read(), torch.cat(classes)
+    order = torch.cat(images).argsort(stable=True)
+    return file.read(order), labels[torch.cat(images)[order]]
 
 
 def vectors_of(network: Network, step: str, found: Found, batch: int) -> tuple[Tensor, Tensor]:

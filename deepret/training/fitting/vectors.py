@@ -38,8 +38,18 @@ class VectorFile:
             self.file.write(vectors.contiguous().numpy().tobytes())
         self.count, self.dim = self.count + len(vectors), vectors.shape[1]
 
-    def read(self) -> Tensor:
-        """All vectors (n, D), in the order of writing; nothing can be written after that."""
+    def read(self, order: Tensor) -> Tensor:
+        """All vectors (n, D), mapped; nothing can be written after that.
+
+        Args:
+            order: (n,) int64, the number of the one that comes first, and so on; a file of their own is written for
+                another order than that of writing.
+        """
+        if self.count and not torch.equal(order, torch.arange(self.count)):
+            mapped, ordered = self.read(torch.arange(self.count)), VectorFile(self.folder)
+            for rows in torch.split(order, 4096):
+                ordered.write(mapped[rows])
+            return ordered.read(torch.arange(self.count))
         with self._written(), self.file:
             self.file.flush()
             if not self.count:

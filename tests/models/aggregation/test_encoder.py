@@ -6,9 +6,10 @@ import pytest
 import torch
 from local_features import DIM, ENCODERS, code, fitted, of_image, regions, vectors, weights
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_info
 
 from deepret.errors import UserError
-from deepret.models.aggregation.codebooks import centres
+from deepret.models.aggregation.codebooks import centres, repeatable
 from deepret.models.aggregation.encoder import Encoder
 from deepret.models.build import load_state
 from deepret.models.types import Regions
@@ -98,6 +99,8 @@ def test_several_threads_are_left_as_they_were_and_change_nothing() -> None:
         torch.set_num_threads(2)
         first = centres(found, 32, 0)
         assert torch.get_num_threads() == 2
+        with repeatable():
+            assert {pool["num_threads"] for pool in threadpool_info()} == {1}
         assert all(torch.equal(centres(found, 32, 0), first) for _ in range(3))
     finally:
         torch.set_num_threads(before)
@@ -118,6 +121,7 @@ def test_fits_on_at_most_so_many_vectors(name: str) -> None:
     rows = [int((many == row).all(1).nonzero()) for row in sample]
     assert rows == sorted(set(rows))
     assert max(rows) > 1800
+    assert not torch.equal(ENCODERS[name](samples=100, seed=1).drawn(many), sample)
     encoder.fit(many)
     same = ENCODERS[name](samples=5000)
     same.fit(sample)
@@ -175,6 +179,8 @@ def test_refuses_what_is_no_number(name: str, bad: float) -> None:
     encoder = ENCODERS[name]()
     with pytest.raises(UserError, match=rf"{encoder.setting}: 2 of 100 vectors"):
         encoder.fit(found)
+    with pytest.raises(UserError, match="2 of 100 vectors"):  # whether they are drawn or not
+        ENCODERS[name](samples=50).fit(found)
     assert not encoder.fitted
 
 

@@ -135,6 +135,12 @@ def test_a_feature_at_a_centre_has_no_direction_from_it() -> None:
     found = encoder.directions(encoder.centres[1:2])
     assert not found[0, DIM : 2 * DIM].any()
     assert found.isfinite().all()
+    near = encoder.directions(encoder.centres[1:2] * (1 + 3e-8))  # rounding
+    assert torch.allclose(near, found, atol=1e-5)
+
+
+def test_features_that_are_zero_are_weighed_as_they_are() -> None:
+    assert democratic(torch.zeros(3, 4), 10).tolist() == [1, 1, 1]
 
 
 def test_refuses_to_drop_everything() -> None:

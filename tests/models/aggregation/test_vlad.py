@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from local_features import DIM, code, fitted, regions, vectors, weights
+from local_features import DIM, ENCODERS, code, fitted, regions, vectors, weights
 from torch import Tensor
 
+from deepret.errors import UserError
 from deepret.models.aggregation.fisher import fisher_gradients
 from deepret.models.aggregation.vlad import VLAD, nearest
+from deepret.models.types import Regions
 
 
 def slow_nearest(x: Tensor, centres: Tensor) -> int:
@@ -92,6 +94,30 @@ def test_a_centre_without_vectors_stays() -> None:
     encoder.adapt(encoder.centres[2:3] + 0.01)
     assert torch.equal(encoder.means[[0, 1, 3]], encoder.centres[[0, 1, 3]])
     assert torch.allclose(encoder.means[2], encoder.centres[2] + 0.01)
+
+
+def test_what_is_rounded_at_a_centre_counts_for_nothing() -> None:
+    encoder, found = fitted("vlad"), vectors(30)
+    assert isinstance(encoder, VLAD)
+    found, whole = found[nearest(found, encoder.centres) != 0], []
+    for seed in range(2):
+        noise = 1 + 6e-8 * torch.randn(37, DIM, generator=torch.Generator().manual_seed(seed))
+        at = torch.cat([encoder.centres[:1] * noise, found])
+        boxes, image = torch.tensor([[0, 0, 1, 1]]).repeat(len(at), 1), torch.zeros(len(at), dtype=torch.int64)
+        whole.append(code(encoder, Regions(boxes, image, at))[0])
+    assert torch.allclose(*whole, atol=0.05)
+    assert whole[0][:DIM].norm() < 0.05
+
+
+def test_a_set_to_adapt_to_without_vectors_or_with_what_is_no_number_is_refused() -> None:
+    encoder = ENCODERS["vlad"](adapt="query")
+    encoder.fit(vectors(300))
+    wrong = vectors(9)
+    wrong[4, 1] = float("nan")
+    for found, message in ((wrong, "1 of the 9 vectors"), (wrong[:0], "0 of the 0 vectors")):
+        with pytest.raises(UserError, match=f"aggregation.adapt=query: {message}"):
+            encoder.adapt(found)
+    assert torch.equal(encoder.means, encoder.centres)
 
 
 def test_intra_normalisation_lets_no_burst_drown_the_others() -> None:

@@ -134,6 +134,15 @@ def test_pyramid() -> None:
     assert torch.equal(pyramid.seen(images, View(0.5, True)), half.flip(3))
 
 
+def test_codes_of_views_count_alike_whatever_their_lengths() -> None:
+    one, two = torch.tensor([[3.0, 4.0]]), torch.tensor([[0.1, 0.0]])
+    largest = torch.tensor([[1.0, 0.8]])  # of (0.6, 0.8) and (1, 0)
+    assert torch.allclose(longer(merge="max").merged([one, two]), largest / largest.norm())
+    summed = torch.tensor([[1.6, 0.8]])
+    heads = [code / code.norm() for code in (one, two)]  # as a head gives them
+    assert torch.allclose(longer().merged(heads), summed / summed.norm())
+
+
 def test_views() -> None:
     assert longer().views == [View(1.0, False)]
     assert longer(scales=[0.5, 2.0], flip=True).views == [(0.5, False), (2.0, False), (0.5, True), (2.0, True)]

@@ -72,6 +72,13 @@ def test_the_same_vectors_give_the_same_rows() -> None:
     assert (first[1].gather(1, first[1].abs().argmax(1, keepdim=True)) > 0).all()
 
 
+def test_a_region_in_which_nothing_responds_stays_zero() -> None:
+    projection = PCA(channels=6, dim=2)
+    projection.fit(torch.rand(30, 6, generator=torch.Generator().manual_seed(0)))
+    found = projection(torch.stack([torch.zeros(6), torch.ones(6)]))
+    assert found.norm(dim=1).tolist() == [0, pytest.approx(1)]
+
+
 def test_state_carries_the_fit() -> None:
     pca, copy = PCA(channels=12, dim=4), PCA(channels=12, dim=4)
     pca.fit(samples())

@@ -7,12 +7,20 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from deepret.config import compose
 from deepret.errors import UserError
+from deepret.models.aggregation.sum import Sum
+from deepret.models.aggregation.vlad import VLAD
+from deepret.models.build import build_network
 from deepret.models.pooling.mean import Mean
+from deepret.models.projection.none import NoProjection
+from deepret.models.projection.pca import PCA
 from deepret.models.regions.cells import Cells
 from deepret.models.regions.grid import Grid
 from deepret.models.weighting.crow import CroW
+from deepret.programs.shared import prepare
 
 
 def slow_crow(one: np.ndarray) -> np.ndarray:
@@ -56,10 +64,22 @@ def test_maps_without_a_response_weigh_nothing_and_have_a_gradient() -> None:
     assert maps.grad.isfinite().all()
 
 
-def test_says_what_does_not_go_with_it() -> None:
-    maps = torch.rand(1, 4, 6, 6)
-    grid, cells = Grid()(maps), Cells()(maps)
-    with pytest.raises(UserError, match="take regions=cells"):
-        CroW()(maps, grid.with_vectors(torch.rand(len(grid.boxes), 4)))
-    with pytest.raises(UserError, match=r"4 channels.* 3 dimensions; take projection=none"):
-        CroW()(maps, cells.with_vectors(torch.rand(36, 3)))
+@pytest.mark.parametrize(
+    ("parts", "message"),
+    [
+        ((Grid(), NoProjection(4, False), Sum()), "take regions=cells"),
+        ((Cells(), NoProjection(4, False), VLAD(4, 2)), "aggregation=sum"),
+        ((Cells(), NoProjection(4), Sum()), "projection.normalise=false"),
+        ((Cells(), PCA(4, 4), Sum()), "take projection=none"),
+    ],
+)
+def test_says_what_does_not_go_with_it(parts: tuple[nn.Module, nn.Module, nn.Module], message: str) -> None:
+    CroW().check(Cells(), NoProjection(4, False), Sum())
+    with pytest.raises(UserError, match=message):
+        CroW().check(*parts)
+
+
+def test_a_network_of_it_is_checked_before_anything_is_fitted() -> None:
+    for words in (["experiment=vlad", "weighting=crow"], ["experiment=spoc", "weighting=crow", "regions=grid"]):
+        with pytest.raises(UserError, match="weighting=crow: it weighs"):
+            build_network(prepare(compose("eval", words), "eval"))

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -12,9 +14,13 @@ from torch import Tensor, nn
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.aggregation.sum import Sum
+from deepret.models.aggregation.vlad import VLAD
+from deepret.models.backbone.rootsift import RootSIFT
+from deepret.models.head.pca import PCA as HeadPCA
 from deepret.models.input.longer import Longer
 from deepret.models.network import Network
 from deepret.models.pooling.max import Max
+from deepret.models.projection.none import NoProjection
 from deepret.models.regions.grid import Grid
 from deepret.models.types import Codes, Regions
 from deepret.models.weighting.uniform import Uniform
@@ -130,6 +136,18 @@ def test_each_part_is_fitted_on_what_the_parts_before_it_make_of_the_same_photog
     assert fit_parts(net, found, Fitting(images=2, regions=100, folder=tmp_path, **SETTINGS)) == 0  # type: ignore
 
 
+def test_batches_change_nothing(tmp_path: Path) -> None:
+    found, fitted = photographs(tmp_path, SIX), []
+    for size in (1, 2, 5):
+        net = network()
+        fit_parts(net, found, Fitting(images=9, regions=3, folder=tmp_path, **{**SETTINGS, "batch_size": size}))
+        fitted.append((net.projection.vectors, net.projection.labels, net.head.vectors))
+    for other in fitted[1:]:
+        for one, two in zip(fitted[0], other, strict=True):
+            assert torch.allclose(one, two)
+    assert fitted[0][1].tolist() == sorted(fitted[0][1].tolist())
+
+
 def test_photographs_are_fitted_on_as_they_are_however_many_views_are_described(tmp_path: Path) -> None:
     found, fitted = photographs(tmp_path, SIX), []
     for scales, flip in ([1.0], False), ([0.5, 1.0, 2.0], True):
@@ -192,3 +210,33 @@ def test_of_many_regions_some_are_drawn_whatever_batch_their_image_is_in() -> No
     assert (alone + 7).tolist() == kept[-4:].tolist()
     draws = {tuple(drawn(image, torch.tensor([7, 3, 8]), 4, seed).tolist()) for seed in range(9)}
     assert len(draws) > 5
+
+
+def test_photographs_without_a_local_feature_take_no_part_in_a_fit(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for i in range(10):
+        Image.fromarray(generator.integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / f"{i}.png")
+    states = []
+    for flat in ([], [0, 1, 7]):  # the first two are a batch
+        for i in flat:
+            Image.new("RGB", (64, 64), (90, 90, 90)).save(tmp_path / f"{i}.png")
+        rows = [i for i in range(10) if flat or i not in (0, 1, 7)]
+        names = [f"{i}.png" for i in rows]
+        n = len(rows)
+        some = Catalogue(tmp_path, names, ["a"] * n, ["train"] * n, [(64, 64)] * n, [[] for _ in names], [False] * n)  # type: ignore[arg-type]
+        backbone = RootSIFT()
+        network = Network(
+            Longer(backbone.mean, backbone.std, size=64),
+            backbone,
+            Grid(),
+            Max(),
+            NoProjection(128),
+            Uniform(),
+            VLAD(128, centres=4),
+            HeadPCA(512, dim=3),
+        )
+        more = {"regions": 10_000, "seed": 0, "batch_size": 2, "workers": 0, "device": torch.device("cpu")}
+        with pytest.warns(UserWarning, match="3 of the 10 codes .* are zero") if flat else nullcontext():
+            fit_parts(network, some, Fitting(images=100, folder=tmp_path / "vectors", **more))
+        states.append(network.state_dict())
+    assert all(torch.equal(value, states[0][name]) for name, value in states[1].items())
