@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -61,8 +61,9 @@ class Network(nn.Module):
                 "weighting: this one looks at maps, and the backbone gives local features without any; take "
                 "weighting=uniform."
             )
-        if hasattr(weighting, "check"):
-            weighting.check(regions, projection, aggregation)
+        check: Callable[..., None] | None = getattr(weighting, "check", None)
+        if check is not None:
+            check(regions, projection, aggregation)
         self.input = input
         self.backbone = backbone
         self.regions = regions
