@@ -20,10 +20,10 @@ class Progress:
     """A bar over all cells with the time that is left, or on no terminal a line for each.
 
     Args:
-        weights: how much work each of the cells is that are to be measured, to each other.
+        weights: how much work each of the cells is that are to be measured, by their names.
     """
 
-    def __init__(self, weights: Mapping[Cell, float]) -> None:
+    def __init__(self, weights: Mapping[str, float]) -> None:
         self.bar = tqdm(total=len(weights), unit=" cells", disable=None)
         self.weights = weights
         self.total = sum(weights.values())
@@ -48,7 +48,7 @@ class Progress:
             said: a line.
             cells: which it is about.
         """
-        self.done += sum(self.weights[cell] for cell in cells)
+        self.done += sum(self.weights[cell.name] for cell in cells)
         self.count += len(cells)
         self.bar.update(len(cells))
         left = (time.perf_counter() - self.start) * (self.total - self.done) / self.done / 60
@@ -60,7 +60,7 @@ def called(cell: Cell) -> str:
     return cell.name.rpartition(" [")[0]
 
 
-def weights_of(cells: Sequence[Cell], composer: Composer, timed: int) -> dict[Cell, float]:
+def weights_of(cells: Sequence[Cell], composer: Composer, timed: int) -> dict[str, float]:
     """How much work cells are, in photographs that the backbone has to see.
 
     The first of each row and column describes the column's photographs in all views; where maps are kept, those that
@@ -71,13 +71,13 @@ def weights_of(cells: Sequence[Cell], composer: Composer, timed: int) -> dict[Ce
         composer: makes the rows' configurations.
         timed: photographs that the time of one is measured on.
     """
-    found: dict[Cell, float] = {}
+    found: dict[str, float] = {}
     described, mapped = set(), set()
     for cell in cells:
         config = composer.config(cell.row, cell.more)
         views = views_of(config)
         if cell.column is None:
-            found[cell] = float(2 * timed + 1) * views
+            found[cell.name] = float(2 * timed + 1) * views
             continue
         work = max(cell.column.looked_at, 1) * views
         maps = repr((cell.row.checkpoint, config["backbone"], config["input"], cell.column.name))
@@ -85,7 +85,7 @@ def weights_of(cells: Sequence[Cell], composer: Composer, timed: int) -> dict[Ce
             work *= AGAIN
         elif config.get("keep_maps") and maps in mapped:
             work *= KEPT
-        found[cell] = work
+        found[cell.name] = work
         described.add((cell.row, cell.column.name))
         mapped.add(maps)
     return found
