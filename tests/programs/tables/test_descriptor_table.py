@@ -23,7 +23,7 @@ from deepret.config import compose
 from deepret.programs.evaluate import evaluate
 from deepret.programs.tables import composed, work
 from deepret.reports.command import called
-from deepret.reports.lines import colours
+from deepret.reports.lines import styles
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,7 +52,7 @@ def test_every_descriptor_is_scored_and_the_files_say_what_the_last_line_says(
         assert title in page
     with Image.open(table.output / "dims.png") as picture:
         drawn = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b) in picture.getcolors(1 << 24) or []}  # type: ignore[misc]
-    assert set(colours(2)) <= drawn
+    assert {style.colour for style in styles(2)} <= drawn
     assert "scenes: split, 12 queries of 16 photographs." in capsys.readouterr().out
 
 
