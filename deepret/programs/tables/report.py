@@ -21,7 +21,15 @@ from deepret.programs.tables.columns import SCENES, Column, check_columns, read_
 from deepret.programs.tables.command import check_lists, command_of
 from deepret.programs.tables.composed import Composer
 from deepret.programs.tables.fitted import check_allowed, refuse_fitted
-from deepret.programs.tables.rows import COLUMNS, ELSEWHERE, checkpoint_rows, read_rows, refuse_words, viewed_rows
+from deepret.programs.tables.rows import (
+    COLUMNS,
+    ELSEWHERE,
+    check_views,
+    checkpoint_rows,
+    read_rows,
+    refuse_words,
+    viewed_rows,
+)
 from deepret.programs.tables.work import measure
 from deepret.programs.tables.written import Written
 from deepret.reports.results import Results
@@ -107,6 +115,7 @@ def descriptor_table(
     viewed = viewed_rows(views, listed, configs)
     columns = read_columns(scenes, {"landmarks": landmarks, "covers": covers}, ukbench, benchmarks, kept, configs)
     learned = to_fit(fit, columns, kept, configs)
+    check_views([row for row, _ in viewed], [*words, *(word for column in columns for word in column.more)])
     composer = Composer(words, kept, keep_maps, configs)
     check_allowed(columns, allow)
     asked = Asked(listed, trained, viewed, columns, list(dict.fromkeys(dims)), list(dict.fromkeys(whitening)), words)

@@ -160,6 +160,21 @@ def viewed_rows(
     return [(row, [(name, with_words(row, more)) for name, more in VIEWS.items()]) for row in chosen]
 
 
+def check_views(rows: Sequence[Row], words: Sequence[str]) -> None:
+    """Refuses words that set what several views are tried of: the one view would have them, too.
+
+    Args:
+        rows: of which views are tried.
+        words: of all rows, and of columns.
+
+    Raises:
+        UserError: one of them does.
+    """
+    for word in (*words, *(word for row in rows for word in row.words)) if rows else ():
+        if word.lstrip("+~").partition("=")[0] in ("input.scales", "input.flip", "input.merge"):
+            raise UserError(f"views: {word} is said of the one view, too, so nothing could be gained: leave it out.")
+
+
 def with_words(row: Row, more: Sequence[str]) -> Row:
     """A descriptor with more words, which are in its name, too."""
     return Row(" ".join([row.name, *more]), (*row.words, *more))
