@@ -54,6 +54,25 @@ def test_the_systems_that_descriptors_are_compared_with_are_published_somewhere(
     assert set(SYSTEMS[name]) <= known
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "metric", "system", "figure"),
+    [
+        ("paris6k", "mAP", "TL-MAC ResNet-101", 90.1),
+        ("oxford5k", "mAP", "GeM VGG16 SfM-120k", 87.3),
+        ("roxford5k", "mAP hard", "Token ResNet-101", 65.8),
+        ("rparis6k", "mAP", "Token ResNet-101", 89.4),
+    ],
+)
+def test_systems_of_later_tables_are_published(benchmark: str, metric: str, system: str, figure: float) -> None:
+    assert (system, figure) in [row[:2] for row in published()[benchmark][metric]]
+
+
+def test_the_file_of_figures_names_the_published_system() -> None:
+    row = Line("mac", {"oxford": replace(OXFORD, experiment="mac")}, size=SIZE)
+    (read,) = csv.DictReader(io.StringIO(as_csv([row], ["oxford"])))
+    assert (read["published"], read["published system"]) == ("52.4", "max pooling")
+
+
 def test_fewer_dimensions_have_a_table_and_a_panel_for_each_benchmark_and_whitening() -> None:
     reduced = {("oxford", 0.0): {16: 0.3, 32: 0.4, 1024: None}, ("oxford", 1.0): {16: 0.35, 32: 0.45, 1024: None}}
     lines = [Line("rmac", {"oxford": PART}, reduced, SIZE), Line("failed", why="no weights.")]
