@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from deepret.reports.lines import apart, colours, lines
+from deepret.reports.lines import COLOURS, apart, lines, styles
 
 DIMS = (16, 32, 64, 128, 256, 512)
 
@@ -21,18 +21,31 @@ def colours_in(picture: Image.Image) -> dict[str, int]:
 def test_there_is_a_line_for_each_name(count: int) -> None:
     names = {f"name {i}": [(d, 10 + i + j) for j, d in enumerate(DIMS)] for i in range(count)}
     found = colours_in(lines({"mAP %": names}, "dimensions"))
-    assert len(set(colours(count))) == count
-    for colour in colours(count):
-        assert found[colour] > 500
+    assert len(set(styles(count))) == count
+    for style in styles(count):
+        assert found[style.colour] > 500
+
+
+def test_many_lines_of_one_colour_have_other_markers_and_dashes() -> None:
+    assert len(set(styles(100))) == 100
+    for place in range(len(COLOURS)):
+        same = styles(20)[place :: len(COLOURS)]
+        assert len({style.marker for style in same}) == len({style.dash for style in same}) == len(same)
+
+
+def test_names_that_want_one_place_share_it_and_others_stay() -> None:
+    assert apart({"a": 50.0, "b": 50.0, "c": 50.0, "d": 90.0}, 0, 100, 12) == {"a": 38, "b": 50, "c": 62, "d": 90}
+    assert apart({"a": 1.0, "b": 1.0}, 0, 100, 12) == {"a": 0, "b": 12}
+    assert apart({"a": 99.0, "b": 99.0}, 0, 100, 12) == {"a": 88, "b": 100}
 
 
 def test_a_name_has_one_colour_in_every_panel_and_only_where_it_has_points() -> None:
     first, second = [(16, 1.0), (32, 2.0)], [(16, 2.0), (64, 1.0)]
     both = colours_in(lines({"one": {"a": first}, "two": {"a": first, "b": second}}, "dimensions"))
     one = colours_in(lines({"one": {"a": first, "b": second}}, "dimensions"))
-    assert set(colours(2)) <= set(both)
-    assert both[colours(2)[1]] == pytest.approx(one[colours(2)[1]], rel=0.2)
-    assert both[colours(2)[0]] > one[colours(2)[0]]
+    assert {style.colour for style in styles(2)} <= set(both)
+    assert both[styles(2)[1].colour] == pytest.approx(one[styles(2)[1].colour], rel=0.2)
+    assert both[styles(2)[0].colour] > one[styles(2)[0].colour]
 
 
 def test_one_point_and_one_height_are_drawn_too() -> None:
@@ -48,7 +61,7 @@ def test_larger_figures_are_higher_up() -> None:
         return sum(rows) / len(rows)
 
     picture = lines({"one": {"low": [(16, 10.0), (512, 20.0)], "high": [(16, 60.0), (512, 70.0)]}}, "dimensions")
-    low, high = colours(2)
+    low, high = (style.colour for style in styles(2))
     assert middle(picture, high) < middle(picture, low)
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from deepret.programs.tables.cells import Cell
 from deepret.programs.tables.columns import Column
-from deepret.programs.tables.rows import Row
+from deepret.programs.tables.rows import Row, experiment_of, latest
 from deepret.reports.results import Entry
 from deepret.reports.tables.line import Line, Reduced, Score, Size
 
@@ -23,6 +23,7 @@ class Asked:
         columns: benchmarks.
         dims: fewer dimensions.
         whitening: of the PCA, each.
+        words: of all descriptors.
         cells: what there is to measure of each row.
     """
 
@@ -32,6 +33,7 @@ class Asked:
     columns: Sequence[Column]
     dims: Sequence[int]
     whitening: Sequence[float]
+    words: Sequence[str] = ()
     cells: dict[Row, list[Cell]] = field(default_factory=dict)
 
     def first_rows(self) -> list[Row]:
@@ -61,14 +63,27 @@ class Asked:
         reduced: dict[tuple[str, float], Reduced] = {}
         size = None
         for cell in self.cells[row]:
-            figures = entries.get(cell.name, {}).get("figures")
-            if figures is None:
-                continue
-            if cell.column is None:
-                size = Size(figures["dim"], figures["ms"], figures["on"])
-            elif cell.kind == "scores":
-                found = (figures["benchmark"], figures["metric"], figures["value"], figures["counts"])
-                scores[cell.column.name] = Score(*found)
-            else:
-                reduced[cell.column.name, cell.whitening] = {int(d): v for d, v in figures["dims"].items()}
+            found = read(cell, entries)
+            if isinstance(found, Size):
+                size = found
+            elif isinstance(found, Score) and cell.column is not None:
+                words = latest(self.words, row.words, cell.column.more)
+                scores[cell.column.name] = replace(found, experiment="" if row.checkpoint else experiment_of(words))
+            elif found is not None and cell.column is not None:
+                assert not isinstance(found, Score)
+                reduced[cell.column.name, cell.whitening] = found
         return Line(row.name, scores, reduced, size, failed.get(row.name, ""))
+
+
+def read(cell: Cell, entries: Mapping[str, Entry]) -> Size | Score | Reduced | None:
+    """What is measured of a cell; None where it is not, or where its entry is not whole."""
+    try:
+        figures = entries[cell.name]["figures"]
+        if cell.kind == "size":
+            return Size(int(figures["dim"]), float(figures["ms"]), str(figures["on"]), int(figures["images"]))
+        if cell.kind == "scores":
+            benchmark, metric = str(figures["benchmark"]), str(figures["metric"])
+            return Score(benchmark, metric, float(figures["value"]), dict(figures["counts"]))
+        return {int(dims): None if value is None else float(value) for dims, value in figures["dims"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from deepret.programs.tables.columns import Column
 from deepret.programs.tables.composed import Composer, content_of
-from deepret.programs.tables.rows import Row
+from deepret.programs.tables.rows import Row, latest
 
 DIGITS = 12
 """Of the digest in a cell's name."""
@@ -22,7 +22,8 @@ class Cell:
 
     Args:
         name: row, column and kind, and a digest of all that the figures depend on.
-        words: what it was asked for by.
+        words: what composes row and column, as eval.py takes it.
+        shown: the command that gives the figures, those of all other cells with them.
         kind: the code's ``size`` and time; ``scores`` of the whole code; those of a ``reduced`` one.
         row: the network.
         column: the benchmark; None for the size.
@@ -31,6 +32,7 @@ class Cell:
 
     name: str
     words: tuple[str, ...]
+    shown: str
     kind: Literal["size", "scores", "reduced"]
     row: Row
     column: Column | None = None
@@ -41,11 +43,6 @@ class Cell:
         """The column's words about descriptors."""
         return () if self.column is None else self.column.more
 
-    @property
-    def shown(self) -> str:
-        """What composes row and column, as eval.py takes it."""
-        return " ".join(["eval.py", *self.words])
-
 
 def cells_of(
     row: Row,
@@ -54,6 +51,8 @@ def cells_of(
     composer: Composer,
     dims: Sequence[int] = (),
     whitening: Sequence[float] = (),
+    timed: int = 1,
+    command: str = "",
 ) -> list[Cell]:
     """All cells of a row, in the order in which they are measured.
 
@@ -64,6 +63,8 @@ def cells_of(
         composer: makes the row's configuration.
         dims: fewer dimensions; none by default.
         whitening: of the PCA, each.
+        timed: photographs that the time of one is measured on.
+        command: what measures all cells.
 
     Raises:
         UserError: the row does not compose.
@@ -77,10 +78,11 @@ def cells_of(
         mark = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGITS]
         place = "" if column is None else f" on {column.name}"
         what = {"size": ", size", "scores": "", "reduced": f", PCA {share:g}"}[kind]
-        words = (*row.words, *given, *composer.words, *(() if column is None else column.words))
-        return Cell(f"{row.name}{place}{what} [{mark}]", words, kind, row, column, share)
+        words = (*given, *latest(composer.words, row.words, () if column is None else column.words))
+        return Cell(f"{row.name}{place}{what} [{mark}]", words, command, kind, row, column, share)
 
-    found = [cell("size", None, 0.0)]
+    config = composer.config(row)
+    found = [cell("size", None, 0.0, timed, config.get("threads"), config.get("accelerator"))]
     for column in columns:
         found.append(cell("scores", column, 0.0))
         if dims:

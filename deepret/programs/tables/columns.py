@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,13 @@ from deepret.data.folder import check_folder
 from deepret.errors import UserError
 from deepret.parts import build, locate, signature
 from deepret.programs.shared import check_benchmark, prepare, scored_file
+from deepret.programs.tables.outside import sources_of
 from deepret.programs.tables.rows import COLUMNS, ELSEWHERE, head_of, refuse_words
 
 SCENES = "scenes"
+FOLDERS = ("landmarks", "covers", "ukbench")
+OWN = (SCENES, *FOLDERS, "fit")
+"""What is said of a column by a setting of its own."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ class Column:
     more: tuple[str, ...]
     config: dict[str, Any]
 
+    @property
+    def given(self) -> str:
+        """The setting that it was asked for by."""
+        return self.name if self.name in OWN else f"benchmarks.{self.name}"
+
     @cached_property
     def catalogue(self) -> Catalogue:
         """The photographs of its data, read or rendered now.
@@ -48,8 +56,17 @@ class Column:
         Raises:
             UserError: they are not there, or cannot be read.
         """
-        found: Catalogue = build(self.config["data"], seed=self.config["seed"]).load()
+        try:
+            found: Catalogue = build(self.config["data"], seed=self.config["seed"]).load()
+        except UserError as error:
+            raise UserError(self.told(error)) from None
         return found
+
+    def told(self, error: UserError) -> str:
+        """What is wrong with it, by the setting that it was asked for by."""
+        text, root = str(error), "benchmark.root" if self.name == "ukbench" else "data.root"
+        text = text.replace(f"{root}=", f"{self.name}=") if self.name in FOLDERS else text
+        return text if text.startswith(f"{self.name}=") else f"{self.given}: {text}"
 
     @property
     def of_catalogue(self) -> bool:
@@ -65,14 +82,16 @@ class Column:
         """What figures depend on of it, the same on every machine."""
         node = {key: value for key, value in self.config["benchmark"].items() if key not in ("root", "distractors")}
         found = self.catalogue.digest() if self.of_catalogue else digest_of(self.benchmark())
-        return {"benchmark": node, "photographs": found}
+        index = self.config["index"]
+        return {"benchmark": node, "index": index, "parts": sources_of([node, index]), "photographs": found}
 
-    def scored(self) -> set[str]:
-        """The paths of the photographs that are scored."""
-        if not self.of_catalogue:
-            benchmark: Benchmark = self.benchmark()
-            return {os.path.abspath(path) for path in benchmark.held_out(benchmark.truth()).values()}
-        return paths_of(self.catalogue, {*self.catalogue.splits} - {"train"})
+    @cached_property
+    def looked_at(self) -> int:
+        """How many photographs are described to score it."""
+        if self.of_catalogue:
+            return sum(split != "train" for split in self.catalogue.splits)
+        benchmark: Benchmark = self.benchmark()
+        return len(benchmark.files(benchmark.truth()))
 
 
 def read_columns(
@@ -120,54 +139,49 @@ def read_column(name: str, words: Sequence[str], cache: Path, configs: Sequence[
     Raises:
         UserError: words that do not compose, or a benchmark that scores no network.
     """
-    refuse_words(words, [head for head in (*ELSEWHERE, "experiment")], f"benchmarks.{name}")
+    refuse_words(words, (*ELSEWHERE, "experiment"), name if name in OWN else f"benchmarks.{name}")
     own = [word for word in words if head_of(word) in COLUMNS]
     places = [f"cache={configuration.quoted(cache)}"]
+    column = Column(name, tuple(words), tuple(word for word in words if head_of(word) not in COLUMNS), {})
     try:
         config = prepare(configuration.compose("eval", [*own, *places], [*configs]), "eval")
     except UserError as error:
-        raise UserError(f"column {name}: {error}") from None
+        raise UserError(column.told(error)) from None
     if locate(config["benchmark"]["_target_"]) is NoBenchmark:
-        raise UserError(f"column {name}: benchmark=none scores nothing; name another one.")
+        raise UserError(f"{column.given}: benchmark=none scores nothing; name another one.")
     if (given := scored_file(config)) is not None:
-        raise UserError(f"column {name}: {given[0]}={given[1]} would be scored in place of each network; leave it out.")
-    return Column(name, tuple(words), tuple(word for word in words if head_of(word) not in COLUMNS), config)
+        raise UserError(
+            f"{column.given}: {given[0]}={given[1]} would be scored in place of each network; leave it out."
+        )
+    return replace(column, config=config)
 
 
 def check_columns(columns: Sequence[Column], fit: Column) -> None:
-    """Looks, before any work, for the photographs of columns, and that none is fitted on that is scored.
+    """Looks, before any work, for the photographs of columns and of what is fitted on.
 
     Rendered scenes come last: that takes a minute, where they have to be made.
 
     Raises:
-        UserError: what is missing, or what is both.
+        UserError: what is missing.
     """
     for column in sorted(columns, key=lambda column: column.name == SCENES):
         if column.of_catalogue:
             splits, wanted = {*column.catalogue.splits}, column.config["benchmark"].get("split", "test")
             if wanted not in splits and not (wanted == "test" and {"query", "gallery"} <= splits):
                 raise UserError(
-                    f"column {column.name}: {column.catalogue.root} has no {wanted} split to be scored"
+                    f"{column.given}: {column.catalogue.root} has no {wanted} split to be scored"
                     + (", nor query and gallery." if wanted == "test" else ".")
                 )
         else:
-            check_benchmark(column.config)
+            try:
+                check_benchmark(column.config)
+            except UserError as error:
+                raise UserError(column.told(error)) from None
     if "train" not in fit.catalogue.splits:
-        raise UserError(f"fit: {fit.catalogue.root} has no train split for parts to be fitted on.")
-    fitted = paths_of(fit.catalogue, {"train"})
-    for column in columns:
-        both = sorted(fitted & column.scored())
-        if both:
-            raise UserError(
-                f"fit: {len(both):,} of the photographs that parts would be fitted on are scored in {column.name}, "
-                f"such as {both[0]}: fit on others."
-            )
-
-
-def paths_of(catalogue: Catalogue, splits: set[str]) -> set[str]:
-    """The paths of the photographs of some splits."""
-    rows = zip(catalogue.paths, catalogue.splits, strict=True)
-    return {os.path.abspath(catalogue.root / path) for path, split in rows if split in splits}
+        raise UserError(
+            f"{fit.given}: {fit.catalogue.root} has no train split for parts to be fitted on: give "
+            f"fit=[data=catalogue, data.root=DIR], a folder that has one, or fit=[data=scenes]."
+        )
 
 
 def digest_of(benchmark: Benchmark) -> str:

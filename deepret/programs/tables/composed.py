@@ -16,11 +16,12 @@ from deepret.models.build import PARTS
 from deepret.parts import locate
 from deepret.programs.overlay import overlay
 from deepret.programs.shared import prepare
-from deepret.programs.tables.rows import Row
+from deepret.programs.tables.outside import sources_of
+from deepret.programs.tables.rows import Row, latest
 from deepret.runs import checkpoint as checkpoints
-from deepret.search.code_cache import source_code
+from deepret.search.code_cache import software
 
-MEASURED = ("data", "models", "search", "benchmarks", "training/fitting")
+MEASURED = ("data", "models", "search", "benchmarks", "training/fitting", "programs/tables/measured.py")
 """Of deepret's sources, those that figures depend on."""
 
 
@@ -28,7 +29,7 @@ class Composer:
     """Composes rows, each once.
 
     Args:
-        words: of all rows, as eval.py takes them.
+        words: of all rows, as eval.py takes them; a row's own replace these, and a column's a row's.
         place: the cache folder.
         keep_maps: whether maps are kept; those of checkpoints are not, whose backbones no other row has.
         folders: more configuration folders.
@@ -42,27 +43,41 @@ class Composer:
         self.plain = configuration.compose("eval", [*self.places], self.folders)
         self._made: dict[tuple[Row, tuple[str, ...]], dict[str, Any]] = {}
 
-    def config(self, row: Row, more: tuple[str, ...] = ()) -> dict[str, Any]:
+    def config(self, row: Row, more: tuple[str, ...] = (), column: str = "") -> dict[str, Any]:
         """A row's configuration, resolved and checked; its data and benchmark are the default ones.
 
         Args:
             row: the network.
             more: a column's words.
+            column: where these were given.
 
         Raises:
             UserError: words that do not compose, or regions that have to be trained first.
         """
         if (row, more) not in self._made:
             try:
-                self._made[row, more] = self._config(row, [*self.words, *more])
+                self._made[row, more] = self._config(row, self.words_of(row, more))
             except UserError as error:
-                raise UserError(f"row {row.name}: {error}") from None
+                raise UserError(f"{self._blamed(row, more, column)}: {error}") from None
         return self._made[row, more]
+
+    def words_of(self, row: Row, more: Sequence[str] = ()) -> list[str]:
+        """What composes a row on a column: words of all rows, then its own, then the column's."""
+        return latest(self.words, row.words, more)
+
+    def _blamed(self, row: Row, more: Sequence[str], column: str) -> str:
+        """Whose words do not compose: the row's own, those of all rows with it, or else the column's with both."""
+        for where, words in ((f"row {row.name}", row.words), (f"words, of row {row.name}", self.words_of(row))):
+            try:
+                self._config(row, [*words])
+            except UserError:
+                return where
+        return f"{column or ' '.join(more)}, of row {row.name}"
 
     def _config(self, row: Row, words: list[str]) -> dict[str, Any]:
         if row.checkpoint is None:
             maps = f"keep_maps={str(self.keep_maps).lower()}"
-            cfg = configuration.compose("eval", [*row.words, *words, *self.places, maps], self.folders)
+            cfg = configuration.compose("eval", [*words, *self.places, maps], self.folders)
         else:
             cfg = self._trained(row, [*words, *self.places])
         cfg.data, cfg.benchmark = self.plain.data, self.plain.benchmark
@@ -88,7 +103,8 @@ def content_of(row: Row, config: dict[str, Any]) -> dict[str, Any]:
     network = {name: with_digests(config[name]) for name in (*PARTS, "stages")}
     after = None if row.checkpoint is None or row.before else digest_of(row.checkpoint)
     settings = {name: config[name] for name in ("seed", "evaluation_precision")}
-    return {**network, **settings, "checkpoint": after, "deepret": own_sources()}
+    code = {"deepret": software(MEASURED), "parts": sources_of(network)}
+    return {**network, **settings, **code, "checkpoint": after}
 
 
 def with_digests(value: Any) -> Any:
@@ -98,12 +114,6 @@ def with_digests(value: Any) -> Any:
     if isinstance(value, str) and Path(value).suffix and Path(value).expanduser().is_file():
         return digest_of(Path(value).expanduser())
     return value
-
-
-@cache
-def own_sources() -> str:
-    """A digest of deepret's sources that figures depend on."""
-    return source_code(MEASURED)
 
 
 @cache

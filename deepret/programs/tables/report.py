@@ -13,35 +13,53 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt
 
 from deepret import config as configuration
+from deepret.data.folder import check_folder
 from deepret.errors import UserError
 from deepret.programs.tables.asked import Asked
 from deepret.programs.tables.cells import cells_of
 from deepret.programs.tables.columns import SCENES, Column, check_columns, read_column, read_columns
+from deepret.programs.tables.command import check_lists, command_of
 from deepret.programs.tables.composed import Composer
-from deepret.programs.tables.rows import COLUMNS, ELSEWHERE, checkpoint_rows, read_rows, refuse_words, viewed_rows
+from deepret.programs.tables.fitted import check_allowed, refuse_fitted
+from deepret.programs.tables.rows import (
+    COLUMNS,
+    ELSEWHERE,
+    check_views,
+    checkpoint_rows,
+    read_rows,
+    refuse_words,
+    viewed_rows,
+)
 from deepret.programs.tables.work import measure
 from deepret.programs.tables.written import Written
 from deepret.reports.results import Results
 from deepret.runs.lock import HeldError, hold, let_go
+from deepret.training.fitting.parts import fitting_rows
+
+Listed = Sequence[str] | str
+"""A text is refused with what to write."""
+LISTS = ("rows", "fit", "views", "scenes", "words", "configs", "allow")
 
 
 def descriptor_table(
     output: str = "outputs/table",
-    rows: Sequence[str] | None = None,
+    rows: Listed | None = None,
     landmarks: str | None = None,
     covers: str | None = None,
     ukbench: str | None = None,
     benchmarks: Mapping[str, Sequence[str]] = {},
     checkpoints: Mapping[str, str] = {},
-    fit: Sequence[str] = (),
+    fit: Listed = (),
     dims: Sequence[PositiveInt] = (16, 32, 64, 128, 256, 512),
     whitening: Sequence[Annotated[float, Field(ge=0, le=1)]] = (0.0,),
-    views: bool | Sequence[str] = False,
-    scenes: Sequence[str] = (),
-    words: Sequence[str] = (),
-    configs: Sequence[str] = (),
+    views: bool | Listed = False,
+    scenes: Listed = (),
+    words: Listed = (),
+    configs: Listed = (),
+    allow: Listed = (),
     keep_maps: bool = True,
     timed: PositiveInt = 8,
+    retime: bool = False,
     wandb: Literal["offline", "online", "disabled"] = "disabled",
     cache: str = "~/.cache/deepret",
 ) -> dict[str, Any]:
@@ -71,8 +89,10 @@ def descriptor_table(
         scenes: more words of the rendered scenes, such as data.size=256.
         words: more words of every descriptor, such as input.size=256 or threads=2.
         configs: more configuration folders.
+        allow: columns that may hold copies of photographs that parts are fitted on.
         keep_maps: whether the backbone's maps are kept under the cache, so that all descriptors share them.
         timed: photographs that the time of one is measured on.
+        retime: whether times that are there are measured again, such as those that other work has made longer.
         wandb: whether the tables become a run of W&B, sent later or at once.
         cache: as for the programs.
 
@@ -82,24 +102,37 @@ def descriptor_table(
     Raises:
         UserError: an unknown row or benchmark, or a folder that is missing, before any work.
     """
+    given = dict(locals())
+    check_lists(given, LISTS)
     start, folder, kept = time.perf_counter(), Path(output).expanduser(), Path(cache).expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"output={output}: this is a file; name a folder.")
+    for name in configs:
+        check_folder(Path(name).expanduser(), "configs")
     refuse_words(words, (*COLUMNS, *ELSEWHERE, "experiment"), "words")
     listed = read_rows(rows, configs)
     trained = checkpoint_rows(checkpoints, listed)
     viewed = viewed_rows(views, listed, configs)
     columns = read_columns(scenes, {"landmarks": landmarks, "covers": covers}, ukbench, benchmarks, kept, configs)
     learned = to_fit(fit, columns, kept, configs)
+    check_views([row for row, _ in viewed], [*words, *(word for column in columns for word in column.more)])
     composer = Composer(words, kept, keep_maps, configs)
-    asked = Asked(listed, trained, viewed, columns, list(dims), list(whitening))
+    check_allowed(columns, allow)
+    asked = Asked(listed, trained, viewed, columns, list(dict.fromkeys(dims)), list(dict.fromkeys(whitening)), words)
     if not asked.all_rows():
         raise UserError("rows=[]: there is nothing to measure; name a descriptor, or give checkpoints.")
+    drawn: set[tuple[int, int]] = set()
     for row in asked.all_rows():
         for column in columns:
-            composer.config(row, column.more)
+            config = composer.config(row, column.more, column.given)
+            drawn.add((config["stages"]["fit_images"], config["seed"]))
     check_columns(columns, learned)
+    fitted = {i for images, seed in drawn for i in fitting_rows(learned.catalogue, images, seed)}
+    refuse_fitted(columns, learned, fitted, allow)
+    command = command_of(descriptor_table, given)
     for row in asked.all_rows():
         fewer = asked.dims if row in asked.first_rows() else []
-        asked.cells[row] = cells_of(row, columns, learned, composer, fewer, asked.whitening)
+        asked.cells[row] = cells_of(row, columns, learned, composer, fewer, asked.whitening, timed, command)
     results = Results(folder / "results.json")
     results.entries()
     try:
@@ -110,8 +143,8 @@ def descriptor_table(
     except HeldError:
         raise UserError(f"output={output}: another program writes there; wait for it, or stop it.") from None
     try:
-        written = Written(folder, asked, results, f"fitted on {' '.join(learned.words)}")
-        failed = measure(asked, learned, composer, results, timed, written.files)
+        written = Written(folder, asked, results, f"fitted on {' '.join(learned.words)}", command)
+        failed = measure(asked, learned, composer, results, timed, written.files, retime)
         written.tell(failed)
         if wandb != "disabled":
             written.to_wandb(wandb, failed)

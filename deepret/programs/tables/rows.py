@@ -9,6 +9,7 @@ from pathlib import Path
 
 from deepret import config as configuration
 from deepret.errors import UserError, closest
+from deepret.models.build import PARTS
 from deepret.runs import checkpoint as checkpoints
 
 DESCRIPTORS = (
@@ -29,7 +30,7 @@ VIEWS = {
 }
 COLUMNS = ("data", "benchmark", "index")
 """What words of a column are about; all others are about descriptors."""
-ELSEWHERE = ("checkpoint", "dims", "dims_whitening", "cache", "output", "gallery", "keep_maps", "debug")
+ELSEWHERE = ("checkpoint", "dims", "dims_whitening", "cache", "output", "gallery", "keep_maps", "debug", "allow")
 """What no word of a row sets: the table has its own settings for it."""
 
 
@@ -101,6 +102,27 @@ def head_of(word: str) -> str:
     return word.lstrip("+~").partition("=")[0].partition(".")[0].partition("@")[0]
 
 
+def latest(*words: Sequence[str]) -> list[str]:
+    """Words of which later ones replace earlier ones of the same setting.
+
+    Args:
+        words: of all, in the order in which they hold.
+    """
+    found: dict[str, str] = {}
+    for word in (word for some in words for word in some):
+        key = word.lstrip("+~").partition("=")[0]
+        found.pop(key, None)
+        found[key] = word
+    return [*found.values()]
+
+
+def experiment_of(words: Sequence[str]) -> str:
+    """The experiment that words compose as it is; empty where there is none, or a part is another one."""
+    keys = {word.lstrip("+~").partition("=")[0]: word.partition("=")[2] for word in words}
+    changed = [key for key in keys if key != "input.size" and key.partition(".")[0] in (*PARTS, "dim", "debug")]
+    return "" if changed else keys.get("experiment", "")
+
+
 def checkpoint_rows(paths: Mapping[str, str], rows: Sequence[Row]) -> list[tuple[Row, Row]]:
     """The networks of checkpoints before their training, and after.
 
@@ -136,6 +158,21 @@ def viewed_rows(
     else:
         chosen = read_rows(views, folders)
     return [(row, [(name, with_words(row, more)) for name, more in VIEWS.items()]) for row in chosen]
+
+
+def check_views(rows: Sequence[Row], words: Sequence[str]) -> None:
+    """Refuses words that set what several views are tried of: the one view would have them, too.
+
+    Args:
+        rows: of which views are tried.
+        words: of all rows, and of columns.
+
+    Raises:
+        UserError: one of them does.
+    """
+    for word in (*words, *(word for row in rows for word in row.words)) if rows else ():
+        if word.lstrip("+~").partition("=")[0] in ("input.scales", "input.flip", "input.merge"):
+            raise UserError(f"views: {word} is said of the one view, too, so nothing could be gained: leave it out.")
 
 
 def with_words(row: Row, more: Sequence[str]) -> Row:

@@ -4,48 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
-from tqdm import tqdm
-
 from deepret.errors import UserError
-from deepret.programs.tables.asked import Asked
+from deepret.programs.tables.asked import Asked, read
 from deepret.programs.tables.cells import Cell
 from deepret.programs.tables.columns import Column
 from deepret.programs.tables.composed import Composer
 from deepret.programs.tables.measured import Descriptor, Once, figures_of
+from deepret.programs.tables.progress import Progress, called, weights_of
+from deepret.programs.tables.rows import Row
 from deepret.reports.results import Results
 from deepret.reports.tables.line import in_unit, unit_of
-
-
-class Progress:
-    """A bar over all cells with the time that is left, or on no terminal a line for each.
-
-    Args:
-        total: cells that are to be measured.
-    """
-
-    def __init__(self, total: int) -> None:
-        self.bar = tqdm(total=total, unit=" cells", disable=None)
-        self.total = total
-        self.done = 0
-        self.start = time.perf_counter()
-
-    def begin(self, cell: Cell) -> None:
-        """Says what is measured now."""
-        self.bar.set_description(called(cell))
-
-    def end(self, said: str, count: int = 1) -> None:
-        """Says what has come of cells.
-
-        Args:
-            said: a line.
-            count: how many cells it is about.
-        """
-        self.done += count
-        self.bar.update(count)
-        minutes = (time.perf_counter() - self.start) / self.done * (self.total - self.done) / 60
-        tqdm.write(f"[{self.done} of {self.total}, about {minutes:.0f} min left] {said}")
 
 
 def measure(
@@ -55,8 +26,11 @@ def measure(
     results: Results,
     timed: int,
     after: Callable[[Mapping[str, str]], object],
+    retime: bool = False,
 ) -> dict[str, str]:
     """Measures all that results do not have; what went wrong with which row.
+
+    Times come last, one row after the other, so that all are measured in like circumstances.
 
     Args:
         asked: rows, columns and cells.
@@ -65,31 +39,38 @@ def measure(
         results: where it is noted what came of each cell.
         timed: photographs that the time of one is measured on.
         after: called after each row, with what went wrong until then.
+        retime: whether times are measured again.
 
     Raises:
         UserError: results cannot be written.
     """
     entries = results.entries()
-    left = {row: [c for c in cells if "figures" not in entries.get(c.name, {})] for row, cells in asked.cells.items()}
-    total, count = sum(map(len, asked.cells.values())), sum(map(len, left.values()))
-    print(f"{total - count:,} of {total:,} cells are measured already", flush=True)
+    every = [cell for cells in asked.cells.values() for cell in cells]
+    left = [cell for cell in every if read(cell, entries) is None or (retime and cell.kind == "size")]
+    left.sort(key=lambda cell: cell.kind == "size")
+    print(f"{len(every) - len(left):,} of {len(every):,} cells are measured already", flush=True)
     failed: dict[str, str] = {}
-    progress = Progress(count)
+    unmade: set[tuple[Row, tuple[str, ...]]] = set()
+    progress = Progress(weights_of(left, composer, timed))
     with progress.bar:
-        for row, cells in left.items():
+        for (row, _), group in groupby(left, key=lambda cell: (cell.row, cell.kind == "size")):
+            cells = list(group)
+            progress.row(row, cells)
             for more in dict.fromkeys(cell.more for cell in cells):
                 own = [cell for cell in cells if cell.more == more]
                 try:
+                    if (row, more) in unmade:
+                        raise UserError(failed[row.name])
                     progress.begin(own[0])
                     descriptor = Descriptor(row, composer.config(row, more), fit, asked.dims)
                 except UserError as error:
+                    unmade.add((row, more))
                     failed[row.name] = joined(failed.get(row.name), str(error))
-                    progress.end(f"{row.name}: {error}", len(own))
+                    progress.end(f"{row.name}: {error}", own)
                     continue
                 for wrong in measure_row(own, descriptor, results, timed, progress):
                     failed[row.name] = joined(failed.get(row.name), wrong)
-            if cells:
-                after(failed)
+            after(failed)
     return failed
 
 
@@ -110,16 +91,11 @@ def measure_row(
                 figures = figures_of(cell, descriptor, describe, timed)
             except UserError as error:
                 wrong.append(f"{column}: {error}" if column else str(error))
-                progress.end(f"{called(cell)}: {error}")
+                progress.end(f"{called(cell)}: {error}", [cell])
                 continue
             results.finish(cell, figures, time.perf_counter() - start)
-            progress.end(f"{called(cell)}: {said(figures)}")
+            progress.end(f"{called(cell)}: {said(figures)}", [cell])
     return wrong
-
-
-def called(cell: Cell) -> str:
-    """A cell's name without its digest."""
-    return cell.name.rpartition(" [")[0]
 
 
 def said(figures: Mapping[str, Any]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,13 +32,15 @@ class Written:
         asked: rows, columns and cells.
         results: what is measured.
         fitted: what parts were fitted on, in words.
+        command: what makes the tables again.
     """
 
-    def __init__(self, folder: Path, asked: Asked, results: Results, fitted: str) -> None:
+    def __init__(self, folder: Path, asked: Asked, results: Results, fitted: str, command: str) -> None:
         self.folder = folder
         self.asked = asked
         self.results = results
         self.fitted = fitted
+        self.command = command
 
     def lines(self, rows: list[Row], failed: Failed) -> list[Line]:
         """What is known of rows."""
@@ -80,13 +80,14 @@ class Written:
             UserError: the disk is full.
         """
         asked, lines = self.asked, self.lines(self.asked.all_rows(), failed)
-        command = shlex.join(["python", "-m", "deepret", "report", "table", *sys.argv[1:]])
-        page = as_page(self.tables(failed), self.notes(failed), command)
+        page = as_page(self.tables(failed), self.notes(failed), self.command)
         write_whole(self.folder / "table.md", page.encode())
         write_whole(self.folder / "table.csv", as_csv(lines, asked.names).encode())
         write_whole(self.folder / "dims.csv", comma_separated(reduced_rows(lines, asked.names)).encode())
         drawn = curves(lines, asked.names, asked.dims, asked.whitening)
-        if drawn is not None:
+        if drawn is None:
+            (self.folder / "dims.png").unlink(missing_ok=True)
+        else:
             save_png(drawn, self.folder / "dims.png")
 
     def tell(self, failed: Failed) -> None:

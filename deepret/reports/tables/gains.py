@@ -18,7 +18,7 @@ def before_and_after(pairs: Sequence[tuple[Line, Line]], columns: Sequence[str])
     lines = [line for pair in pairs for line in pair]
     header = ["network"]
     for column in columns:
-        header += [f"{column}, {unit_of(metric_of(lines, column))} before", "after", "gain"]
+        header += [f"{column}, {unit_of(metric_of(lines, column))} before", f"{column}, after", f"{column}, gain"]
     rows: list[list[object]] = []
     for before, after in pairs:
         row: list[object] = [after.name]
@@ -38,7 +38,7 @@ def view_table(groups: Sequence[tuple[Line, Sequence[tuple[str, Line]]]], column
     lines = [line for plain, others in groups for line in (plain, *(other for _, other in others))]
     header = ["descriptor", "views", "ms an image"]
     for column in columns:
-        header += [f"{column}, {unit_of(metric_of(lines, column))}", "gain"]
+        header += [f"{column}, {unit_of(metric_of(lines, column))}", f"{column}, gain"]
     rows: list[list[object]] = []
     for plain, others in groups:
         for name, line in [("one", plain), *others]:

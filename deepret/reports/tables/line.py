@@ -20,12 +20,14 @@ class Score:
         metric: what the figure is.
         value: a share in 0…1, or a score.
         counts: what was asked and ranked.
+        experiment: what the descriptor is, where its parts are those of an experiment as it is.
     """
 
     benchmark: str
     metric: str
     value: float
     counts: Mapping[str, int] = field(default_factory=dict)
+    experiment: str = ""
 
     @property
     def shown(self) -> float:
@@ -46,11 +48,13 @@ class Size:
         dim: dimensions.
         ms: milliseconds from one photograph to its code.
         machine: where that was measured.
+        images: on how many photographs.
     """
 
     dim: int
     ms: float
     machine: str
+    images: int
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,11 @@ def curves(
                 points = [(float(d), in_unit(v, metric)) for d in dims if (v := values.get(d)) is not None]
                 if points:
                     found[line.name] = points
+            for title in titles_of(lines, column) if found and share == 0 else []:
+                for system, figures in PUBLISHED.get((title, metric), {}).items():
+                    points = [(float(d), figures[d]) for d in dims if d in figures]
+                    if points:
+                        found[f"{system} ({SOURCE})"] = points
             if found:
                 panels[title_of(column, metric, share)] = found
     return drawn(panels, "dimensions") if panels else None

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from deepret.comma_separated import comma_separated
-from deepret.reports.table import Table, as_sections
+from deepret.reports.table import Table, as_sections, cell
 from deepret.reports.tables.line import Line
 from deepret.reports.tables.scores import of_others
 
 SIZE = ("descriptor", "dims", "bytes", "bytes in 8 bits", "ms an image")
-COLUMNS = (*SIZE, "benchmark", "copy", "metric", "value", "published", "why")
+COLUMNS = (*SIZE, "benchmark", "copy", "metric", "value", "published", "published system", "why")
 """Of the file of figures: one line for each descriptor and benchmark."""
+NOT_BEST = ("ms an image", "figure")
+"""Columns of a table of which the largest is not the best, or which hold what cannot be compared."""
 
 
 def as_page(found: Mapping[str, Table], notes: Sequence[str], command: str) -> str:
@@ -23,8 +25,23 @@ def as_page(found: Mapping[str, Table], notes: Sequence[str], command: str) -> s
         command: what makes it again.
     """
     listed = "\n".join(f"- {note}" for note in notes)
-    parts = ["# Descriptors", f"`{command}`", *as_sections(found), *([listed] if listed else [])]
+    tables = {title: with_best(*content) for title, content in found.items()}
+    parts = ["# Descriptors", f"`{command}`", *as_sections(tables), *([listed] if listed else [])]
     return "\n\n".join(parts) + "\n"
+
+
+def with_best(header: list[str], rows: list[list[object]]) -> Table:
+    """A table with the best figure of each column that has several in bold, as Markdown has it."""
+    found = [list(row) for row in rows]
+    for i, name in enumerate(header):
+        values = [row[i] for row in rows if isinstance(row[i], float)]
+        if name in NOT_BEST or name.endswith(", gain") or len(values) < 2:
+            continue
+        best = max(map(cell, values), key=float)
+        for row in found:
+            if isinstance(row[i], float) and cell(row[i]) == best:
+                row[i] = f"**{best}**"
+    return header, found
 
 
 def as_csv(lines: Sequence[Line], columns: Sequence[str]) -> str:
@@ -35,9 +52,9 @@ def as_csv(lines: Sequence[Line], columns: Sequence[str]) -> str:
         size = [line.name, dim, dim and 4 * dim, dim, ms]
         scored = [column for column in columns if column in line.scores]
         for column in scored:
-            score, others = line.scores[column], of_others(line, column)
-            figure = [score.benchmark, score.metric, f"{score.value:.5f}", "" if others is None else others]
+            score, (system, published) = line.scores[column], of_others(line, column) or ("", "")
+            figure = [score.benchmark, score.metric, f"{score.value:.5f}", published, system]
             rows.append([*size, column, *figure, line.why])
         if not scored:
-            rows.append([*size, "", "", "", "", "", line.why])
+            rows.append([*size, *[""] * 6, line.why])
     return comma_separated(rows)

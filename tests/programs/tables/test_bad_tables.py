@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from deepret.data.scenes.source import Scenes
 from deepret.errors import UserError
 from deepret.programs.tables import report
-from deepret.programs.tables.rows import DESCRIPTORS, VIEWED, read_rows, viewed_rows
+from deepret.programs.tables.rows import DESCRIPTORS, VIEWED, experiment_of, latest, read_rows, viewed_rows
 
 ROOT = Path(__file__).resolve().parents[3]
 MAC = "regions=whole projection=none"
@@ -48,11 +49,11 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["ukbench=."], r"there is no folder .*full"),
         (
             ["benchmarks={a: [benchmark=oxfrd5k]}"],
-            r"column a: benchmark=oxfrd5k: there is no such option; did you mean",
+            r"^benchmarks.a: benchmark=oxfrd5k: there is no such option; did you mean",
         ),
-        (["benchmarks={a: [benchmark=oxford5k]}"], r"column a: benchmark.root is missing"),
+        (["benchmarks={a: [benchmark=oxford5k]}"], r"^benchmarks.a: benchmark.root is missing"),
         (["benchmarks={a: [benchmark=oxford5k, benchmark.root=nowhere]}"], r"benchmark.root=nowhere: there is no such"),
-        (["benchmarks={a: [benchmark=none]}"], r"column a: benchmark=none scores nothing"),
+        (["benchmarks={a: [benchmark=none]}"], r"^benchmarks.a: benchmark=none scores nothing"),
         (["benchmarks={scenes: [data=miniature]}"], r"there is a column scenes already"),
         (["benchmarks={a: [benchmark=ukb, benchmark.root=., benchmark.ranking=r.txt]}"], r"would be scored in place"),
         (["checkpoints={a: nowhere.ckpt}"], r"nowhere.ckpt: there is no such checkpoint"),
@@ -62,6 +63,19 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["whitening=[2]"], r"whitening=\[2\]"),
         (["wandb=maybe"], r"wandb='maybe'"),
         (["nothing=1"], r"takes no 'nothing'"),
+        (["words=[pooling.p=4]"], r"^words, of row .*: pooling.p=4: there is no such setting .*pooling=gem"),
+        (["benchmarks={a: [data=miniature, pooling.p=4]}"], r"^benchmarks.a, of row .*: pooling.p=4: there is no such"),
+        (["scenes=[data=miniature, pooling.p=4]"], r"^scenes, of row .*: pooling.p=4: there is no such setting"),
+        (["scenes=[data=nothing]"], r"^scenes: data=nothing: there is no such option"),
+        (["configs=[nowhere]"], r"^configs=nowhere: there is no such folder"),
+        (["rows=mac"], r"^rows=mac: .*write rows=\[mac\]"),
+        (["rows=gem pooling.p=4"], r"write rows=\[gem pooling.p=4\]"),
+        (["views=gem"], r"^views=gem: .*write views=\[gem\]"),
+        (["views=true", "words=[input.flip=true]"], r"^views: input.flip=true is said of the one view, too"),
+        (["views=[mac input.flip=true]"], r"^views: input.flip=true is said of the one view, too"),
+        (["views=true", "benchmarks={a: [data=miniature, input.merge=max]}"], r"^views: input.merge=max is said of"),
+        (["allow=[covers]"], r"^allow=covers: there is no such column"),
+        (['rows=["mac allow=[test]"]'], r"allow=\[test\] is none of its settings"),
     ],
 )
 def test_a_mistake_is_one_message_before_any_work(
@@ -77,7 +91,7 @@ def test_a_mistake_is_one_message_before_any_work(
 @pytest.mark.usefixtures("no_work")
 def test_photographs_without_a_test_split_are_refused(table: Any, pictures: Callable[..., Path]) -> None:
     folder = pictures("photos", {"train": 2})
-    with pytest.raises(UserError, match=r"column landmarks: .*photos has no test split to be scored, nor query and"):
+    with pytest.raises(UserError, match=r"^landmarks: .*photos has no test split to be scored, nor query and"):
         table(f"landmarks={folder}", rows=json.dumps([MAC]))
     with pytest.raises(UserError, match="has no val split to be scored"):
         table(f"benchmarks={{a: [data=catalogue, data.root={folder}, data.split=val]}}", rows=json.dumps([MAC]))
@@ -90,10 +104,39 @@ def test_nothing_is_fitted_on_that_is_scored(table: Any, pictures: Callable[...,
         (folder / path.name.partition("-")[0]).mkdir(exist_ok=True)
         path.rename(folder / path.name.partition("-")[0] / path.name)
     all_of_it = f"benchmarks={{all: [data=catalogue, data.root={folder}, data.test_share=1]}}"
-    with pytest.raises(UserError, match=r"fit: \d+ of the photographs that parts would be fitted on are scored in all"):
+    with pytest.raises(UserError, match=r"^fit: leakage: .*\d+ of all .*allow=\[all\]"):
         table(f"landmarks={folder}", all_of_it, rows=json.dumps([MAC]))
-    with pytest.raises(UserError, match="has no train split for parts to be fitted on"):
+    with pytest.raises(UserError, match=r"^fit: .*has no train split for parts to be fitted on: give fit=\["):
         table(f"fit=[data=catalogue, data.root={folder}, data.test_share=1]", rows=json.dumps([MAC]))
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_folder_without_photographs_is_told_by_its_own_setting(table: Any, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match=rf"^landmarks={tmp_path / 'empty'}: ") as error:
+        table(f"landmarks={tmp_path / 'empty'}", rows=json.dumps([MAC]))
+    assert "data.root" not in str(error.value)
+
+
+@pytest.mark.usefixtures("no_work")
+def test_an_output_that_is_a_file_is_said_to_be_one(table: Any) -> None:
+    table.output.write_text("a file")
+    with pytest.raises(UserError, match=r"^output=.*: this is a file; name a folder"):
+        table(rows=json.dumps([MAC]))
+
+
+def test_copies_of_what_is_fitted_on_are_refused_unless_allowed(
+    table: Any, pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landmarks = pictures("landmarks", {"train": 4, "test": 3})
+    covers = pictures("covers", {"query": 3, "gallery": 3}, per_class=2, shared=True)
+    with Image.open(landmarks / "train1-0.png") as photo:
+        photo.resize((80, 72)).save(covers / "query0-0.png")
+    monkeypatch.setattr(report, "measure", lambda *_: {})
+    words = [f"landmarks={landmarks}", f"covers={covers}"]
+    with pytest.raises(UserError, match=r"^fit: leakage: .*1 of covers \(.*query0-0.png.*allow=\[covers\]"):
+        table(*words, rows=json.dumps([MAC]))
+    table(*words, "allow=[covers]", rows=json.dumps([MAC]))
 
 
 def test_two_at_once_are_refused(table: Any) -> None:
@@ -113,6 +156,26 @@ def test_two_at_once_are_refused(table: Any) -> None:
 def test_the_usual_rows_are_all_descriptors() -> None:
     assert [row.name for row in read_rows(None)] == list(DESCRIPTORS)
     assert set(VIEWED) <= set(DESCRIPTORS)
+
+
+def test_later_words_replace_earlier_ones_of_the_same_setting() -> None:
+    found = latest(["input.size=64", "pooling=max"], ["experiment=mac", "input.size=96"], ["+pooling=gem"])
+    assert found == ["experiment=mac", "input.size=96", "+pooling=gem"]
+
+
+@pytest.mark.parametrize(
+    ("words", "experiment"),
+    [
+        (["experiment=mac"], "mac"),
+        (["experiment=mac", "input.size=96", "threads=1", "workers=0"], "mac"),
+        (["experiment=mac", "pooling=mean"], ""),
+        (["experiment=rmac", "backbone=resnet50"], ""),
+        (["experiment=mac", "input.flip=true"], ""),
+        (["regions=whole"], ""),
+    ],
+)
+def test_an_experiment_is_itself_as_long_as_no_part_changes(words: list[str], experiment: str) -> None:
+    assert experiment_of(words) == experiment
 
 
 def test_a_row_is_a_name_and_words_and_each_is_there_once(tmp_path: Path) -> None:

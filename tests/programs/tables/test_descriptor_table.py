@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -20,8 +21,9 @@ from wandb_file import history
 from deepret.benchmarks.ukb import UKB
 from deepret.config import compose
 from deepret.programs.evaluate import evaluate
-from deepret.programs.tables import work
-from deepret.reports.lines import colours
+from deepret.programs.tables import composed, work
+from deepret.reports.command import called
+from deepret.reports.lines import styles
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]
@@ -50,7 +52,7 @@ def test_every_descriptor_is_scored_and_the_files_say_what_the_last_line_says(
         assert title in page
     with Image.open(table.output / "dims.png") as picture:
         drawn = {f"#{r:02x}{g:02x}{b:02x}" for _, (r, g, b) in picture.getcolors(1 << 24) or []}  # type: ignore[misc]
-    assert set(colours(2)) <= drawn
+    assert {style.colour for style in styles(2)} <= drawn
     assert "scenes: split, 12 queries of 16 photographs." in capsys.readouterr().out
 
 
@@ -84,7 +86,7 @@ def test_what_is_measured_is_not_measured_again_and_what_is_not_comes_from_the_c
     assert table.seen() == 0
     (table.output / "results.json").unlink()
     afresh = table()
-    assert table.seen() == 2 * 2  # two images of which the second is timed, of two descriptors
+    assert table.seen() == 2 * 3  # one before, and one that is timed twice, of two descriptors
     assert first["figures"] == again["figures"] == afresh["figures"]
 
 
@@ -92,7 +94,7 @@ def test_one_extraction_serves_all_descriptors(table: Any) -> None:
     table("timed=1", rows=json.dumps([MAC]))
     alone = table.seen()
     table(rows=json.dumps([MAC, RMAC, "regions=grid projection=none"]))
-    assert 0 < table.seen() <= 2 * 2 < alone  # what is timed alone
+    assert 0 < table.seen() <= 2 * 3 < alone  # what is timed alone
 
 
 def test_only_what_depends_on_a_change_is_measured_again(table: Any) -> None:
@@ -120,7 +122,7 @@ def test_one_that_is_stopped_goes_on_to_the_same_end(table: Any, monkeypatch: py
         table()
     assert (table.output / "table.md").exists()  # of the first row
     found = table()
-    assert len(measured) == 4 + 3  # three of six were finished
+    assert len(measured) == 4 + 3  # three of six were finished, times come last
     assert len(set(measured)) == 6
     monkeypatch.undo()
     (table.output / "results.json").unlink()
@@ -176,15 +178,16 @@ def test_published_figures_stand_beside_the_row_of_the_same_system(
         path.rename(objects / f"ukbench{i:05d}.png")
     words = [f"ukbench={objects}", f"configs=[{tmp_path / 'conf'}]", "dims=[]"]
     monkeypatch.setattr(UKB, "count", 8)
-    table(*words, rows="[mac, mac input.size=48]")
+    table(*words, rows="[mac, mac input.size=48, mac pooling=mean]")
     whole = (table.output / "table.md").read_text()
-    assert "ukbench, ns | published |" in whole
-    assert whole.count("| 3.57 |") == 3  # two rows, and the list
+    assert "ukbench, ns | ukbench, published |" in whole
+    assert whole.count("| 3.57 (max pooling) |") == 2
+    assert whole.count("| 3.57 |") == 1  # the list
     monkeypatch.setattr(UKB, "count", 12)
     table(*words, rows="[mac]")
     part = (table.output / "table.md").read_text()
     assert "ukb (partial: 8 of 12" in part
-    assert "published" not in part.lower()
+    assert "published" not in part.partition("## ")[2].lower()
 
 
 def test_words_of_a_benchmark_that_are_about_descriptors_are_of_that_alone(table: Any) -> None:
@@ -194,6 +197,113 @@ def test_words_of_a_benchmark_that_are_about_descriptors_are_of_that_alone(table
     assert scores["same"] == scores["scenes"] != scores["large"]
     words = [*MAC.split(), "data=miniature", "input.size=96", "workers=0", f"cache={table.cache}"]
     assert evaluate(None, words)["mAP"] == scores["large"]
+
+
+def test_words_of_all_are_replaced_by_a_rows_own_and_those_by_a_columns(table: Any) -> None:
+    rows = [f"{MAC} input.size=32", f"{MAC} input.size=96", MAC]
+    found = table("benchmarks={large: [data=miniature, input.size=96]}", "dims=[]", rows=json.dumps(rows))["figures"]
+    small, large, usual = (found[row]["scenes"] for row in rows)
+    assert len({small, large, usual}) > 1
+    for row, size in zip(rows, (32, 96, 64), strict=True):
+        words = [*MAC.split(), "data=miniature", f"input.size={size}", "workers=0", f"cache={table.cache}"]
+        assert evaluate(None, words)["mAP"] == found[row]["scenes"]
+        assert found[row]["large"] == large
+        assert f"input.size={size}" in table.entries()[f"{row} on scenes"]["words"]
+
+
+def test_a_part_from_outside_is_measured_again_when_its_source_changes(
+    table: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "conf" / "pooling").mkdir(parents=True)
+    (tmp_path / "conf" / "pooling" / "own.yaml").write_text("_target_: own_pooling.OwnPooling\n")
+    source = "from deepret.models.pooling.max import Max\n\n\nclass OwnPooling(Max):\n    pass\n"
+    (tmp_path / "own_pooling.py").write_text(source)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    words = [f"configs=[{tmp_path / 'conf'}]", "dims=[]"]
+    rows = json.dumps([f"{MAC} pooling=own"])
+    table(*words, rows=rows)
+    count = len(json.loads((table.output / "results.json").read_text()))
+    table(*words, rows=rows)
+    assert len(json.loads((table.output / "results.json").read_text())) == count
+    (tmp_path / "own_pooling.py").write_text(source + "\n# another one\n")
+    table(*words, rows=rows)
+    assert len(json.loads((table.output / "results.json").read_text())) == 2 * count
+
+
+def test_times_depend_on_threads_and_libraries_and_are_measured_again_where_asked(
+    table: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def attempts() -> dict[str, int]:
+        return {
+            name: entry["attempts"] for name, entry in json.loads((table.output / "results.json").read_text()).items()
+        }
+
+    rows = json.dumps([MAC])
+    table("dims=[]", rows=rows)
+    first = attempts()
+    assert list(first.values()) == [1, 1]  # scores, and then the size
+    table("dims=[]", "retime=true", rows=rows)
+    assert list(attempts().values()) == [1, 2]
+    table("dims=[]", "words=[input.size=64,workers=0,threads=1]", rows=rows)
+    assert list(attempts().values()) == [1, 2, 1]  # the size alone
+    table("dims=[]", "timed=2", rows=rows)
+    assert list(attempts().values()) == [1, 2, 1, 1]
+    monkeypatch.setattr(composed, "software", lambda _: "other libraries")
+    table("dims=[]", rows=rows)
+    assert len(attempts()) == 6
+
+
+def test_an_entry_that_lacks_something_is_measured_again(table: Any) -> None:
+    rows = json.dumps([MAC])
+    found = table(rows=rows)
+    path = table.output / "results.json"
+    entries = json.loads(path.read_text())
+    for entry in entries.values():
+        entry["figures"].popitem()
+    path.write_text(json.dumps(entries))
+    again = table(rows=rows)
+    assert again["figures"] == found["figures"]
+    assert {entry["attempts"] for entry in table.entries().values()} == {2}
+
+
+def test_a_picture_of_dimensions_goes_when_none_are_asked_for_and_each_is_taken_once(table: Any) -> None:
+    rows = json.dumps([MAC])
+    table("dims=[8,8]", rows=rows)
+    assert (table.output / "dims.png").exists()
+    assert list(table.entries()[f"{MAC} on scenes, PCA 0"]["figures"]["dims"]) == ["8"]
+    table("dims=[]", rows=rows)
+    assert not (table.output / "dims.png").exists()
+
+
+def test_the_command_of_an_entry_gives_its_figure(table: Any) -> None:
+    rows = json.dumps([f"{MAC} seed=1"])
+    found = table("fit=[data=miniature]", rows=rows)
+    (command,) = {entry["command"] for entry in table.entries().values()}
+    words = shlex.split(command)
+    assert words[:5] == ["python", "-m", "deepret", "report", "table"]
+    assert f"`{command}`" in (table.output / "table.md").read_text()
+    (table.output / "results.json").unlink()
+    again: Any = called("deepret.programs.tables.report.descriptor_table", words[5:], "output=DIR")
+    assert again["figures"] == found["figures"]
+
+
+def test_a_row_is_announced_and_the_time_left_goes_by_what_is_looked_at(
+    table: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weighed: list[dict[str, float]] = []
+    weights = work.weights_of
+    monkeypatch.setattr(work, "weights_of", lambda *given: weighed.append(weights(*given)) or weighed[-1])
+    table(rows=json.dumps([MAC, f"{MAC} input.flip=true"]))
+    said = capsys.readouterr().out.splitlines()
+    assert (
+        said.index(f"{MAC}: scenes …") < said.index(f"{MAC} input.flip=true: scenes …") < said.index(f"{MAC}: time …")
+    )
+    (found,) = weighed
+    scores, reduced = (
+        [w for name, w in found.items() if (", PCA" in name) == fewer and " on " in name] for fewer in (False, True)
+    )
+    assert scores[1] == 2 * scores[0] >= 16
+    assert max(reduced) < 1
 
 
 def test_trained_networks_are_scored_before_and_after(table: Any, trained: Path) -> None:
