@@ -20,6 +20,7 @@ from deepret.distributed.describe import Together
 from deepret.distributed.processes import agree, everyones, first, lightning
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
+from deepret.models.input.base import View
 from deepret.models.input.longer import Longer
 from deepret.models.types import Codes
 from deepret.search.describe import Describer
@@ -37,8 +38,8 @@ class Colours(nn.Module):
         self.register_buffer("moved", torch.full((3,), 1.0 + number))
         self.register_buffer("known", torch.tensor(number == 0))
 
-    def views(self, images: Tensor) -> list[Tensor]:
-        return [self.input(images)]
+    def look(self, images: Tensor, view: View) -> Tensor:
+        return self.input.seen(self.input(images), view)
 
     def merged(self, views: list[Tensor], batch: int) -> Codes:
         return Codes(views[0].mean(dim=(2, 3)) + self.moved, torch.arange(batch))
