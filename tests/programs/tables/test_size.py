@@ -21,11 +21,11 @@ def test_other_work_in_one_round_does_not_count(monkeypatch: pytest.MonkeyPatch)
         def __init__(self, *_: object, **__: object) -> None:
             pass
 
-        def __call__(self, photos: list[str]) -> Tensor:
+        def share(self, photos: list[str]) -> tuple[Tensor, Tensor]:
             if asked:  # the first is not timed
                 now[0] += next(taken[photos[0]])
             asked.append(photos[0])
-            return torch.ones(1, 8)
+            return torch.ones(1, 8), torch.zeros(1, dtype=torch.int64)
 
     monkeypatch.setattr(measured, "Describer", Clocked)
     monkeypatch.setattr(measured, "time", SimpleNamespace(perf_counter=lambda: now[0]))
