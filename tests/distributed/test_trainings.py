@@ -32,7 +32,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "loss=triplet": ("loss.margin=1.0",),
     "mining=pool": POOL,
     "mining=semi_hard": ("mining.margin=1.0",),
-    **{f"experiment=neural_codes_l{n}_alexnet": ("backbone.pretrained=false",) for n in (5, 6, 7)},
+    "experiment=neural_codes_l5_alexnet": ("backbone.pretrained=false",),
     "experiment=fisher256": ("aggregation.components=16",),
     "experiment=sparse_coding": ("aggregation.atoms=32",),
     "experiment=triangulation16": ("aggregation.centres=1",),
@@ -44,7 +44,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """What an option needs beside it in a miniature."""
 DROPS = frozenset({"experiment=neural_codes_l6_alexnet", "experiment=neural_codes_l7_alexnet"})
-"""Of which parts drop activations at random, each process its own: they train, and end in other figures."""
+"""Of which parts drop activations at random, each process its own: no two trainings end in the same figures."""
 TOLERANCE = {"experiment=rmac_integral": 1e-5}
 """Where 1e-6 is too little: roots of differences of sums magnify what is rounded."""
 SPEED = ("images/s", "memory GB")
@@ -60,7 +60,7 @@ def cases() -> dict[str, tuple[str, ...]]:
         name: (*RUN, *words, *(more for word in words for more in NEEDS.get(word, ()))) for name, words in found.items()
     }
     short = ("debug=fast", "trainer.precision=64-true", "stages.steps=2")
-    return found | {name: (*short, name, *NEEDS.get(name, ())) for name in named("experiment")}
+    return found | {name: (*short, name, *NEEDS.get(name, ())) for name in named("experiment") if name not in DROPS}
 
 
 def named(group: str) -> list[str]:
@@ -154,8 +154,6 @@ def test_two_processes_train_as_one(folders: tuple[Path, Path], name: str) -> No
         assert len(set(losses)) > STEPS / 2
     stages = sorted(path.parent.name for path in runs[0].glob("?-*/best.ckpt"))
     assert stages
-    if name in DROPS:
-        return
     for key, value in first.items():
         assert second[key] == pytest.approx(value, abs=tolerance), key
     for stage in stages:
