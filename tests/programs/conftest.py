@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 import torch
+from data.pictures import picture
 from PIL import Image
 
 from deepret.__main__ import main
@@ -80,3 +81,13 @@ def loose(tmp_path: Path) -> Path:
         image = Image.fromarray(pattern.numpy()).resize((72, 64), Image.Resampling.NEAREST)
         image.save(tmp_path / "loose" / f"{number}.png")
     return tmp_path / "loose"
+
+
+@pytest.fixture
+def ukb(tmp_path: Path) -> Path:
+    """Four photographs of UKB's, of which the last is a picture of ``listed``'s train."""
+    folder = tmp_path / "ukb" / "full"
+    folder.mkdir(parents=True)
+    for number, seed in enumerate((21, 22, 23, 3)):
+        picture(seed).save(folder / f"ukbench{number:05d}.jpg")
+    return folder.parent

@@ -30,14 +30,10 @@ def leaking(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ukb(tmp_path: Path) -> Path:
-    """Four photographs of UKB's, of which the last is a picture of train."""
-    folder = tmp_path / "ukb" / "full"
-    folder.mkdir(parents=True)
-    for number, seed in enumerate((21, 22, 23, 3)):
-        picture(seed).save(folder / f"ukbench{number:05d}.jpg")
-    (folder / "ukbench00004.jpg").write_bytes(b"no photograph")
-    return folder.parent
+def ukb(ukb: Path) -> Path:
+    """A fifth photograph is broken."""
+    (ukb / "full" / "ukbench00004.jpg").write_bytes(b"no photograph")
+    return ukb
 
 
 def test_what_there_is_is_told(program, clean: Path, tmp_path: Path) -> None:

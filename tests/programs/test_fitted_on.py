@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from data.pictures import listed, picture
+from data.pictures import listed
 
 from deepret.data.photographs import Photographs
 from deepret.data.scenes.source import Scenes
@@ -21,16 +21,6 @@ FITTED = ("projection=none", "head=pca", "dim=2")
 def leaking(tmp_path: Path) -> Path:
     """Pictures of train in val and test."""
     return listed(tmp_path / "leaking", train=[1, 2, 3, 4], val=[8, 1], test=[5, 2, 6, 7], distractor=[3, 4])
-
-
-@pytest.fixture
-def ukb(tmp_path: Path) -> Path:
-    """Four photographs of UKB's, of which the last is a picture of train."""
-    folder = tmp_path / "ukb" / "full"
-    folder.mkdir(parents=True)
-    for number, seed in enumerate((21, 22, 23, 3)):
-        picture(seed).save(folder / f"ukbench{number:05d}.jpg")
-    return folder.parent
 
 
 @pytest.mark.parametrize("words", [FITTED, ("projection=pca", "projection.dim=2"), ("projection=none", "dims=2")])
