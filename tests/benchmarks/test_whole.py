@@ -34,6 +34,8 @@ from deepret.benchmarks.ukb import UKB
 from deepret.data.photo import Photo
 from deepret.programs.evaluate import tell
 
+pytestmark = pytest.mark.slow
+
 
 class Whole(NamedTuple):
     """A copy of the published size.

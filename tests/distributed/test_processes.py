@@ -25,6 +25,8 @@ from deepret.models.input.longer import Longer
 from deepret.models.types import Codes
 from deepret.search.describe import Describer
 
+pytestmark = pytest.mark.slow
+
 WORLD, PHOTOS = 2, 7
 
 

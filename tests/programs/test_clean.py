@@ -26,6 +26,8 @@ from deepret.cleaning.folder import is_finished
 from deepret.cleaning.pairs import compared
 from deepret.cleaning.stages import Cleaning
 
+pytestmark = pytest.mark.slow
+
 FAST = ("features.size=260", "features.count=400", "links.across=400", "threads=1")
 
 
@@ -90,7 +92,6 @@ def iou(a: list[float], b: list[float]) -> float:
     return both / (sum(areas) - both)
 
 
-@pytest.mark.slow
 def test_a_network_trains_on_what_was_cleaned(program, folder: Path, tmp_path: Path) -> None:
     assert program("clean", f"data.root={folder}", f"out={tmp_path / 'clean'}", *FAST).code == 0
     words = (
@@ -207,7 +208,6 @@ def test_what_another_writes_while_pairs_are_compared_is_left_as_it_is(
     assert {path.name: path.read_text() for path in out.iterdir()} == {"images.csv": "by hand"}
 
 
-@pytest.mark.slow
 def test_a_second_program_is_refused_at_once_and_touches_nothing(
     program, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -412,7 +412,6 @@ def kill_and_go_on(root: Path, tmp_path: Path, at: list[int], how: int) -> int:
     return met
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_cleaning_that_is_killed_goes_on_to_the_same_result(folder: Path, tmp_path: Path, how: int) -> None:
     """Of 32 photographs and six blocks: among the features, then among the pairs."""

@@ -7,6 +7,8 @@ import torch
 
 from deepret.training.callbacks import KeepBest
 
+pytestmark = pytest.mark.slow
+
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
 HEADS = {
     "pca": ("head=pca", "head.dim=8", "head.whitening=1"),
@@ -48,7 +50,6 @@ def test_fewer_dimensions_of_a_head_in_order_are_its_first(program, head: str) -
         assert message in refused.err
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("words", HEADS.values(), ids=HEADS)
 def test_a_training_leaves_its_head_as_it_was_fitted_before(
     program, words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,8 @@ from deepret.reports.command import called
 from deepret.reports.transfer import BEFORE, transfer
 from deepret.runs import checkpoint as checkpoints
 
+pytestmark = pytest.mark.slow
+
 TURNTABLE = ["data=turntable", *(f"data.{split}_classes=3" for split in ("train", "val", "test"))]
 TURNTABLE += ["data.images_per_class=2", "data.size=64"]
 

@@ -13,6 +13,8 @@ from deepret.data.turntable.source import Recipe, Turntable, render
 from deepret.data.turntable.take import take
 from deepret.data.turntable.things import KINDS, kind_of, make_thing
 
+pytestmark = pytest.mark.slow
+
 RECIPE = Recipe(2, 1, 2, 3, 64, 0)
 
 
