@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import secrets
 from collections.abc import Iterator
@@ -60,6 +61,11 @@ def write_whole(path: Path, data: bytes | memoryview, remedy: str = ROOM) -> Non
     """
     with replacing(path, remedy) as part:
         part.write_bytes(data)
+
+
+def digest_of(path: Path | str) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def cut(name: str, count: int) -> str:

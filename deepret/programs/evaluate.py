@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import functools
-import hashlib
 import time
 from dataclasses import fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.distributed.processes import first
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
+from deepret.files import digest_of
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
 from deepret.parts import build, locate, signature
@@ -69,7 +69,7 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     else:
         cfg = miniature(cfg or configuration.compose("eval", overrides, folders), overrides)
     if world() > 1:
-        agree_on(cfg, checkpoint=path and hashlib.sha256(path.read_bytes()).hexdigest())
+        agree_on(cfg, checkpoint=path and digest_of(path))
     config = prepare(cfg, "eval")
     threads(config)
     if (given := scored_file(config)) is not None:

@@ -8,7 +8,7 @@ import hashlib
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ from deepret.errors import UserError
 from deepret.files import replacing
 
 _OWN = frozenset(vars(nn.Module()))
-_KNOWN = frozenset({"builtins", "abc", "typing", "deepret", "torch", "torchvision", "timm", "pytorch_lightning"})
+_KNOWN = frozenset(
+    {"builtins", "abc", "functools", "typing", "deepret", "torch", "torchvision", "timm", "pytorch_lightning"}
+)
 
 
 CODES = ("data", "models", "search/describe.py", "search/looked.py")
@@ -50,7 +52,7 @@ def fingerprint(network: nn.Module, sources: tuple[str, ...] = CODES) -> str:
         sources: folders and files of deepret that what it gives depends on.
     """
     digest = hashlib.sha256(software(sources).encode())
-    for file in sorted(_files_from_outside(network)):
+    for file in sorted({*files_from_outside(type(module) for module in network.modules()).values()}):
         digest.update(file.encode() + b"\0" + Path(file).read_bytes())
     for name, module in network.named_modules():
         digest.update(f"\n{name}:{type(module).__module__}.{type(module).__qualname__}".encode())
@@ -85,12 +87,16 @@ def source_code(sources: tuple[str, ...]) -> str:
     return digest.hexdigest()
 
 
-def _files_from_outside(network: nn.Module) -> set[str]:
-    """The files that define the classes of modules, and what these derive from, but for deepret and its libraries."""
-    classes = {kind for module in network.modules() for kind in type(module).__mro__}
-    names = {kind.__module__ for kind in classes if kind.__module__.partition(".")[0] not in _KNOWN}
-    files = {getattr(sys.modules.get(name), "__file__", None) for name in names}
-    return {file for file in files if file is not None}
+def files_from_outside(parts: Iterable[Any]) -> dict[str, str]:
+    """The files, by their modules, that define parts and what these derive from, but for deepret and its libraries.
+
+    Args:
+        parts: classes or functions.
+    """
+    kinds = {kind for part in parts for kind in (part.__mro__ if isinstance(part, type) else (part,))}
+    names = {kind.__module__ for kind in kinds if kind.__module__.partition(".")[0] not in _KNOWN}
+    files = {name: getattr(sys.modules.get(name), "__file__", None) for name in sorted(names)}
+    return {name: file for name, file in files.items() if file is not None}
 
 
 def _tensors(network: nn.Module) -> Iterator[tuple[str, Tensor]]:

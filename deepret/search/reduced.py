@@ -61,6 +61,6 @@ def first_entries(describe: Describe, dims: int) -> Describe:
         codes = describe(asked)
         if dims > codes.shape[1]:
             raise UserError(f"dims={dims}: the codes have {codes.shape[1]} dimensions; take at most as many.")
-        return F.normalize(codes[:, :dims], dim=1)
+        return F.normalize(codes[:, :dims], dim=1).float()
 
     return cut

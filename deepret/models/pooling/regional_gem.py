@@ -20,10 +20,7 @@ class RegionalGeM(GeM):
     Borders are reflected, and repeated on maps of fewer than three cells a side.
 
     Args:
-        channels: C, from the backbone.
-        p: the power of the second mean, where it starts if it is learned.
-        learned: whether p learns with the network.
-        per_channel: whether each channel has a power of its own, all of which start as p.
+        channels, p, learned, per_channel: as for ``GeM``, of the second mean.
 
     Shape:
         maps (B, C, H, W), Regions of N boxes → (N, C), in float32, or float64 where the maps are.

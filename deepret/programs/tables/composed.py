@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -12,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from deepret import config as configuration
 from deepret.errors import UserError
+from deepret.files import digest_of as digest_of_file
 from deepret.models.build import PARTS
 from deepret.parts import locate
 from deepret.programs.overlay import overlay
@@ -21,6 +21,7 @@ from deepret.programs.tables.rows import Row, latest
 from deepret.runs import checkpoint as checkpoints
 from deepret.search.code_cache import software
 
+digest_of = cache(digest_of_file)  # each cell asks for a checkpoint's again
 MEASURED = ("data", "models", "search", "benchmarks", "training/fitting", "programs/tables/measured.py")
 """Of deepret's sources, those that figures depend on."""
 
@@ -114,9 +115,3 @@ def with_digests(value: Any) -> Any:
     if isinstance(value, str) and Path(value).suffix and Path(value).expanduser().is_file():
         return digest_of(Path(value).expanduser())
     return value
-
-
-@cache
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from deepret.benchmarks.result import SCORES, Result
@@ -122,23 +121,18 @@ class Descriptor:
 
     def reduced(self, column: Column, describe: Describe, whitening: float) -> dict[str, Any]:
         """The figures of fewer dimensions; None of more than there are, and of whitening what is in order already."""
-        values: dict[str, float | None] = {}
         if getattr(self.network.head, "ordered", False):
-            for dims in self.dims:
-                there = dims <= int(self.network.head.dim) and not whitening  # type: ignore[arg-type]
-                result = self._result(column, first_entries(describe, dims)) if there else None
-                values[str(dims)] = None if result is None else round(result.metrics[metric_of(result)], 6)
-            return {"dims": values}
-        found = self._components()
-        # In float64, as the eigenvectors are: of whitened ones the last count for most.
-        rows = found.rows(whitening)
-        projected = Once(lambda photos: project(describe(photos), found.mean, rows))
+            most, in_order = 0 if whitening else cast(int, self.network.head.dim), describe
+        else:
+            found = self._components()
+            rows = found.rows(whitening)
+            # In float64, as the eigenvectors are: of whitened ones the last count for most.
+            most, in_order = len(rows), Once(lambda photos: project(describe(photos), found.mean, rows))
+        values: dict[str, float | None] = {str(dims): None for dims in self.dims}
         for dims in self.dims:
-            if dims > len(rows):
-                values[str(dims)] = None
-                continue
-            result = self._result(column, _first(projected, dims))
-            values[str(dims)] = round(result.metrics[metric_of(result)], 6)
+            if dims <= most:
+                result = self._result(column, first_entries(in_order, dims))
+                values[str(dims)] = round(result.metrics[metric_of(result)], 6)
         return {"dims": values}
 
     def _components(self) -> Principal:
@@ -189,8 +183,3 @@ def _milliseconds(describe: Describer, photo: Photo) -> float:
     start = time.perf_counter()
     describe.share([photo])
     return 1000 * (time.perf_counter() - start)
-
-
-def _first(projected: Describe, dims: int) -> Describe:
-    """Describes with the first of the components."""
-    return lambda photos: F.normalize(projected(photos)[:, :dims], dim=1).float()

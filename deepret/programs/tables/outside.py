@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import sys
-from pathlib import Path
 from typing import Any
 
+from deepret.files import digest_of
 from deepret.parts import locate
-
-LIBRARIES = frozenset({"abc", "builtins", "deepret", "functools", "torch", "torchvision", "timm", "typing"})
-"""Whose parts count by their versions."""
+from deepret.search.code_cache import files_from_outside
 
 
 def sources_of(value: Any) -> dict[str, str]:
     """Digests of the files that define parts from outside the package, and what these derive from, by module."""
+    return {name: digest_of(file) for name, file in files_from_outside(map(locate, targets_of(value))).items()}
+
+
+def targets_of(value: Any) -> set[str]:
+    """The names of the parts in a configuration, and in those within it."""
     if isinstance(value, dict):
-        found = [sources_of(one) for one in value.values()]
-        if isinstance(value.get("_target_"), str):
-            found.append(source_files(value["_target_"]))
-        return {name: digest for one in found for name, digest in one.items()}
-    listed = value if isinstance(value, list) else []
-    return {name: digest for one in listed for name, digest in sources_of(one).items()}
-
-
-def source_files(target: str) -> dict[str, str]:
-    """The same of one part."""
-    part = locate(target)
-    names = {kind.__module__ for kind in (part.__mro__ if isinstance(part, type) else [part])}
-    own = {name: getattr(sys.modules.get(name), "__file__", None) for name in sorted(names)}
-    outside = {name: file for name, file in own.items() if file and name.partition(".")[0] not in LIBRARIES}
-    return {name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for name, file in outside.items()}
+        own = {value["_target_"]} if isinstance(value.get("_target_"), str) else set()
+        return own.union(*map(targets_of, value.values()))
+    return set().union(*map(targets_of, value)) if isinstance(value, list) else set()
