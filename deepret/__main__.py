@@ -111,7 +111,7 @@ def _train(cfg: Any, overrides: list[str], words: list[str]) -> int:
     Gives the exit code of those, which have said why; a mistake in this process is raised.
     """
     from deepret.distributed.launch import launch, wanted
-    from deepret.programs.train import trainer_of
+    from deepret.programs.opening import trainer_of
 
     count = wanted(trainer_of(cfg, overrides))
     if count > 1:

@@ -6,18 +6,18 @@ import json
 import time
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from deepret.benchmarks.result import Result
-from deepret.config import resolve
 from deepret.data.catalogue import Catalogue
-from deepret.distributed.launch import KEPT, wanted
+from deepret.distributed.launch import KEPT
 from deepret.distributed.processes import first, lost, lost_by, told
 from deepret.distributed.ranks import rank
 from deepret.errors import Preempted, UserError
 from deepret.models.network import Network
-from deepret.parts import build, check_value
-from deepret.programs.leaks import check_allowed, refuse_leaks
+from deepret.parts import build
+from deepret.programs.leaks import refuse_leaks
+from deepret.programs.opening import open_run
 from deepret.programs.shared import (
     agree_on,
     check_benchmark,
@@ -25,8 +25,6 @@ from deepret.programs.shared import (
     evaluate_network,
     first_network,
     last_line,
-    prepare,
-    scored_file,
     threads,
     within_memory,
 )
@@ -35,15 +33,11 @@ from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_columns, results_report, results_table
 from deepret.runs.checkpoint import write_bytes
-from deepret.runs.run import PLACES, Run, digest
+from deepret.runs.run import Run
 from deepret.training.announce import Forecast, announcement
-from deepret.training.compiled import check_backend
-from deepret.training.learning import check_learns
 from deepret.training.plan import learns_regions, plan
 from deepret.training.preemption import Preemption
-from deepret.training.settings import PROGRAM
 from deepret.training.stages import Training
-from deepret.training.trainer import check_trainer, try_trainer
 
 
 def train(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
@@ -159,91 +153,6 @@ def learn_and_score(training: Training, catalogue: Catalogue) -> dict[str, Any]:
     kept = {k: v for k, v in values.items() if isinstance(v, int | float | str)}
     training.logs.summary({**kept, **(results[last].keyed() if scored else {})})
     return values
-
-
-def open_run(cfg: DictConfig, overrides: list[str]) -> Run:
-    """A new run, or the one that ``resume`` names, which goes on with its own configuration, on any devices.
-
-    With ``resume=auto`` a run that is finished already is given as it is.
-
-    Raises:
-        UserError: no such run, one that is finished or still training, or a setting given beside ``resume=PATH``.
-    """
-    name = check_value(PROGRAM["resume"], cfg.get("resume"), "resume")
-    if name in (None, "last", "auto"):
-        config, mark = prepare(cfg), digest(resolve(cfg))
-        check_before_work(config)
-        output: str = config["output"]
-        known = Run.of(output, mark) if name == "auto" else []
-        if all(run.done for run in known) and name != "last":
-            return known[0] if known else Run.start(config, mark)
-        run = Run.last(output, mark)
-        run.config["trainer"] |= {key: config["trainer"][key] for key in PLACES if key in config["trainer"]}
-        run.config["logger"] = config["logger"]
-        return run
-    run = Run.open(name)
-    kept = ("resume", "output", *(f"trainer.{key}" for key in PLACES))
-    others = [o for o in overrides if o.lstrip("+").partition("=")[0] not in kept]
-    if others:
-        raise UserError(
-            f"{others[0]}: resume={name} goes on with the run's own settings, those of "
-            f"{run.folder / 'config.yaml'}; leave it out, or start a new run."
-        )
-    try:
-        run.hold()
-    except UserError as error:
-        raise UserError(f"resume={name}: {error}") from None
-    if run.state.get("status") == "finished":
-        run.let_go()
-        raise UserError(
-            f"resume={name}: this run is finished; score it with eval.py checkpoint={run.folder}/…/best.ckpt."
-        )
-    run.config["trainer"] |= _places(cfg, overrides)
-    run.config = prepare(OmegaConf.create(run.config))
-    check_before_work(run.config)
-    return run
-
-
-def trainer_of(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
-    """The trainer's settings: the configuration's, or those of the run that ``resume`` names; none if it is amiss."""
-    if cfg.get("resume") in (None, "last", "auto"):
-        return {str(key): value for key, value in (cfg.get("trainer") or {}).items()}
-    try:
-        return {**Run.open(str(cfg.resume)).config["trainer"], **_places(cfg, overrides)}
-    except (UserError, KeyError):  # told later, by one process
-        return {}
-
-
-def _places(cfg: DictConfig, overrides: list[str]) -> dict[str, Any]:
-    """Where the command line says that a run is to go on."""
-    named = {override.lstrip("+").partition("=")[0] for override in overrides}
-    return {key: cfg.trainer[key] for key in PLACES if f"trainer.{key}" in named}
-
-
-def check_before_work(config: dict[str, Any]) -> None:
-    """Refuses what nothing could come of.
-
-    Raises:
-        UserError: processes that nobody has started, stages or networks that learn nothing where something has to be
-            learned, names in ``allow`` that nothing has, a file to be scored in place of the network, or a trainer that
-            Lightning refuses.
-    """
-    if (given := scored_file(config)) is not None:
-        raise UserError(
-            f"{given[0]}={given[1]}: this file would be scored in place of the network that is trained: leave it out, "
-            f"or score the file with eval.py."
-        )
-    check_trainer(config["trainer"])
-    if (count := wanted(config["trainer"])) > 1:
-        raise UserError(f"{count} processes are wanted, and this is one: start them with torchrun, or deepret train.")
-    check_backend(config.get("compile"))
-    if config.get("profile") and config["trainer"].get("profiler") is not None:
-        raise UserError("trainer.profiler: profile=true brings its own, so take one of the two.")
-    check_allowed(config)
-    plan(config)
-    check_learns(config)
-    device_of(config)
-    try_trainer(config["trainer"])
 
 
 def data_of(run: Run) -> Catalogue:

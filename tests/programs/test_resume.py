@@ -22,6 +22,7 @@ from wandb_file import history, run_id
 
 from deepret.config import compose
 from deepret.programs import train as train_program
+from deepret.programs.opening import open_run
 from deepret.programs.shared import evaluate_network
 from deepret.runs.figures import read_csv
 from deepret.runs.run import Run
@@ -127,16 +128,16 @@ def test_a_machine_that_would_choose_another_precision_goes_on_with_the_run(
 ) -> None:
     words = ["debug=fast", "trainer=cpu", "trainer.precision=auto", f"output={tmp_path}"]
     monkeypatch.setattr("deepret.programs.shared.choose_precision", lambda *_: "bf16-mixed")
-    begun = train_program.open_run(compose("train", words), words)
+    begun = open_run(compose("train", words), words)
     begun.let_go()
     monkeypatch.setattr("deepret.programs.shared.choose_precision", lambda *_: "32-true")
     for how in ("last", "auto"):
-        again = train_program.open_run(compose("train", [*words, f"resume={how}", f"logger.project={how}"]), words)
+        again = open_run(compose("train", [*words, f"resume={how}", f"logger.project={how}"]), words)
         again.let_go()
         assert again.config["logger"]["project"] == how
         assert again.folder == begun.folder
         assert again.config["trainer"]["precision"] == "bf16-mixed"
-    other = train_program.open_run(compose("train", [*words, "resume=auto", "trainer.precision=32-true"]), words)
+    other = open_run(compose("train", [*words, "resume=auto", "trainer.precision=32-true"]), words)
     other.let_go()
     assert other.folder != begun.folder
 
