@@ -80,3 +80,27 @@ def read_whole(output: Path) -> None:
 
 def _lines(text: str) -> None:
     assert text.endswith("\n")
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from deepret.runs.lock import hold
+hold(Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    """Another process, which holds a folder until it is communicated with."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDS, str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from started import holder
 
 from deepret.errors import UserError
 from deepret.reports import cleaning_loop as report
 from deepret.reports.command import called
 from deepret.reports.loop import program
-from deepret.runs.lock import hold, let_go
 
 ROOT = Path(__file__).resolve().parents[2]
 KINDS = ["cleaning", "noisy", "response", "boxes", "longer"]
@@ -133,27 +133,11 @@ def test_results_of_other_settings_are_not_gone_on_with(tmp_path: Path, programs
 
 
 def test_two_at_once_are_refused(tmp_path: Path, programs: Programs) -> None:
-    code = f"from pathlib import Path; from deepret.runs.lock import hold; hold(Path({str(tmp_path)!r})); input()"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, env=environment)
-    try:
-        while not held(tmp_path):
-            time.sleep(0.02)
-        with pytest.raises(UserError, match="another program runs this comparison there"):
-            told(tmp_path, "sets=[0.4/0]")
-    finally:
-        other.communicate(b"\n")
+    other = holder(tmp_path)
+    with pytest.raises(UserError, match="another program runs this comparison there"):
+        told(tmp_path, "sets=[0.4/0]")
+    other.communicate()
     told(tmp_path, "sets=[0.4/0]")
-
-
-def held(folder: Path) -> bool:
-    """Whether another program holds a folder."""
-    try:
-        hold(folder)
-    except UserError:
-        return True
-    let_go(folder)
-    return False
 
 
 TINY = ["data.train_classes=4", "data.val_classes=2", "data.test_classes=2", "data.images_per_class=4"]

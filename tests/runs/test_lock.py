@@ -3,34 +3,16 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import IO
 
 import pytest
+from started import holder
 
 from deepret.errors import UserError
 from deepret.runs.checkpoint import write_bytes
 from deepret.runs.lock import LOCK, hold, let_go, writing
 from deepret.runs.run import Run
-
-HOLDS = """
-import sys
-from pathlib import Path
-from deepret.runs.lock import hold
-hold(Path(sys.argv[1]))
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-def holder(folder: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen(
-        [sys.executable, "-c", HOLDS, str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "held\n"
-    return process
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from started import holder
 
 from deepret.data.scenes.source import Scenes
 from deepret.errors import UserError
 from deepret.programs.tables import report
 from deepret.programs.tables.rows import DESCRIPTORS, VIEWED, experiment_of, latest, read_rows, viewed_rows
 
-ROOT = Path(__file__).resolve().parents[3]
 MAC = "regions=whole projection=none"
 
 
@@ -141,16 +137,10 @@ def test_copies_of_what_is_fitted_on_are_refused_unless_allowed(
 
 def test_two_at_once_are_refused(table: Any) -> None:
     table.output.mkdir()
-    code = f"from pathlib import Path; from deepret.runs.lock import hold; hold(Path({str(table.output)!r})); input()"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, env=environment)
-    try:
-        while not (table.output / ".lock").exists() or not (table.output / ".lock").read_text():
-            time.sleep(0.05)
-        with pytest.raises(UserError, match="another program writes there"):
-            table(rows=json.dumps([MAC]))
-    finally:
-        other.communicate(b"\n")
+    other = holder(table.output)
+    with pytest.raises(UserError, match="another program writes there"):
+        table(rows=json.dumps([MAC]))
+    other.communicate()
 
 
 def test_the_usual_rows_are_all_descriptors() -> None:
