@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,6 +78,12 @@ def _compose(program: str, overrides: list[str]) -> DictConfig:
         GlobalHydra.instance().hydra = running
 
 
+@cache
+def _plain(program: str) -> DictConfig:
+    """A program's file with nothing given: to be read alone, since it is kept."""
+    return _compose(program, [])
+
+
 def _compose_experiment(overrides: list[str]) -> DictConfig:
     """eval.yaml with an experiment: what it sets for a training alone falls away.
 
@@ -86,11 +93,11 @@ def _compose_experiment(overrides: list[str]) -> DictConfig:
     for word in overrides:
         if of_another_program("eval", _key(word)):
             raise ValueError(f"{word}: a training's own setting")
-    plain, trained = _compose("eval", []), set(named("train"))
+    plain, trained = _plain("eval"), set(named("train"))
     single = {str(name) for name in plain if not isinstance(plain[name], DictConfig)}
     given = [word for word in overrides if _key(word) in single]
     found = _compose("eval", [word for word in overrides if word in given or _key(word).startswith("hydra")])
-    usual = _compose("train", [])
+    usual = _plain("train")
     whole = _compose("train", [word for word in overrides if _key(word) not in single - trained])
     for name in trained & {str(name) for name in found}:
         if name == "stages":
@@ -136,12 +143,13 @@ def known(program: str) -> list[str]:
     return [name for name in named(program) if name not in ("experiment", "debug")]
 
 
-def named(program: str) -> list[str]:
+@cache
+def named(program: str) -> tuple[str, ...]:
     """``known``, and the groups that may stand empty."""
     cfg = OmegaConf.load(conf_dir() / f"{file_of(program)}.yaml")
     assert isinstance(cfg, DictConfig)
     named = [str(name).rpartition("@")[2] for entry in cfg.defaults if not isinstance(entry, str) for name in entry]
-    return [name for name in (*named, *map(str, cfg)) if name != "defaults"]
+    return tuple(name for name in (*named, *map(str, cfg)) if name != "defaults")
 
 
 def _explain(program: str, search: list[str], overrides: list[str], error: Exception) -> UserError:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -66,7 +67,7 @@ class PublishedSet(ABC):
     @property
     def remedy(self) -> str:
         """What is to be done where something is missing: sentences that end messages."""
-        fetched = " data.download=true fetches what is missing." if self.official in read_mirrors(MIRRORS) else ""
+        fetched = " data.download=true fetches what is missing." if self.official in _fetchable() else ""
         return self.fetch + fetched
 
     @property
@@ -130,6 +131,12 @@ class PublishedSet(ABC):
         if again:
             report(f"{self.root}: {len(again):,} photographs are listed again and count once: {first(again)}")
         return list(there.values())
+
+
+@cache
+def _fetchable() -> frozenset[str]:
+    """The sets that can be fetched; each list of a set that is read asks."""
+    return frozenset(read_mirrors(MIRRORS))
 
 
 def held_out(rows: Iterable[Row], share: float, seed: int) -> list[Row]:
