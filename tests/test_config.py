@@ -42,6 +42,7 @@ def test_every_option_of_every_group_passes(group: str, option: str) -> None:
         composed(f"{group}={option}", *missing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", ["experiment", "debug"])
 def test_every_whole_system_passes(group: str) -> None:
     for option in config.groups()[group]:
@@ -134,6 +135,7 @@ def test_single_settings_of_an_experiment_hold_where_the_command_line_says_nothi
     assert (found["output"], found["gallery"], found["dim"]) == ("there", True, 64)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "backbone", "layer"),
     [
@@ -159,6 +161,7 @@ def test_neural_codes_are_of_their_layer_and_are_retrained_by_classification(
     assert "loss" not in found
 
 
+@pytest.mark.slow
 def test_a_mistake_beside_an_experiment_is_said_as_elsewhere() -> None:
     for word, said in (("poling=max", "pooling"), ("pooling=mx", "'max'"), ("loss=triplet", "eval has no loss")):
         with pytest.raises(UserError, match=said):

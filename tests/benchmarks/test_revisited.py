@@ -35,6 +35,7 @@ def write_codes(path: Path, names: Sequence[str], codes: np.ndarray) -> str:
     return str(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [ROxford5k, RParis6k])
 def test_easy_medium_and_hard_equal_a_walk_of_the_official_ground_truth(
     tmp_path: Path, ground_truth: Path, kind: type[Benchmark]

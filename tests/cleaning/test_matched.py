@@ -26,6 +26,8 @@ from deepret.cleaning.verification.affine import Affine
 from deepret.cleaning.verification.base import Match, Verification
 from deepret.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 class CountingAffine(Affine):
     """Counts the pairs that it verifies."""

@@ -26,6 +26,8 @@ from deepret.data.photo import Box, decode, header_size
 from deepret.data.scenes.source import Scenes, truth
 from deepret.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 
 def cleaning(
     catalogue: Catalogue,
@@ -99,7 +101,6 @@ def rendered(scenes: Scenes, tmp_path_factory: pytest.TempPathFactory) -> Cleane
     return done(some)
 
 
-@pytest.mark.slow
 def test_what_is_kept_shows_what_its_label_says(rendered: Cleaned) -> None:
     records = truth(rendered.catalogue.root)["images"]
     right = {r["path"] for r in records if r["split"] == "train" and r["shows"] == r["label"]}
@@ -111,7 +112,6 @@ def test_what_is_kept_shows_what_its_label_says(rendered: Cleaned) -> None:
     assert set(labels(rendered).values()) <= set(rendered.catalogue.labels)
 
 
-@pytest.mark.slow
 def test_boxes_are_where_the_buildings_are_and_better_than_before(rendered: Cleaned) -> None:
     records = truth(rendered.catalogue.root)["images"]
     first, last = [], []
@@ -126,7 +126,6 @@ def test_boxes_are_where_the_buildings_are_and_better_than_before(rendered: Clea
     assert np.nonzero(np.isfinite(rendered.boxes.last[:, 0]))[0].tolist() == kept
 
 
-@pytest.mark.slow
 def test_the_threshold_is_read_off_pairs_of_different_buildings(rendered: Cleaned) -> None:
     assert rendered.threshold is not None
     assert rendered.rate == pytest.approx(0.01 / 5)

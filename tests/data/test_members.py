@@ -202,6 +202,7 @@ def labelled(folder: Path, classes: int = 6, each: int = 4) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_packed_photographs_are_listed_as_they_were(tmp_path: Path) -> None:
     root = labelled(tmp_path / "photos")
     assert pack(str(root), str(tmp_path / "shards"), images=10)["tars"] == 3

@@ -15,6 +15,8 @@ from deepret.models.build import build_network
 from deepret.models.network import Network
 from deepret.programs.shared import prepare
 
+pytestmark = pytest.mark.slow
+
 Map = np.ndarray
 """(C, H, W) in float64."""
 

@@ -18,6 +18,8 @@ from safetensors.numpy import save_file
 
 from deepret.config import groups
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["100000", "100001", "100100", "100101"]
 CODES = np.eye(4, 3, dtype=np.float32) + 0.5
@@ -272,7 +274,6 @@ def test_one_message_and_no_traceback(program, tmp_path: Path, case: str) -> Non
     assert not list(tmp_path.rglob("ran"))
 
 
-@pytest.mark.slow
 def test_the_program_itself_ends_with_the_message(tmp_path: Path) -> None:
     words = runs(tmp_path, os.system, f"touch {tmp_path}/ran")
     ended = subprocess.run(

@@ -14,6 +14,8 @@ from PIL import Image
 
 from deepret.runs.checkpoint import FORMAT
 
+pytestmark = pytest.mark.slow
+
 FAST = ["debug=fast", "trainer=cpu", "trainer.precision=32-true"]
 
 

@@ -11,6 +11,8 @@ from deepret.errors import UserError
 from deepret.programs import fetch as program
 from deepret.reports.command import called
 
+pytestmark = pytest.mark.slow
+
 
 def test_fetches_a_set_into_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = []

@@ -10,6 +10,8 @@ from deepret.errors import UserError
 from deepret.programs.overlay import overlay
 from deepret.programs.shared import prepare
 
+pytestmark = pytest.mark.slow
+
 
 def stored(*words: str) -> dict[str, Any]:
     """What a training's checkpoint holds."""

@@ -19,10 +19,11 @@ from deepret.training.callbacks import Watch
 from deepret.training.mining.pool import Pool
 from deepret.training.ranking import Ranking
 
+pytestmark = pytest.mark.slow
+
 FAST = ("debug=fast", "trainer=cpu", "trainer.precision=32-true")
 
 
-@pytest.mark.slow
 def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) -> None:
     trained = program("train", *FAST, "regions=rpn", "gallery=true")
     assert trained.code == 0, trained.err
@@ -75,7 +76,6 @@ def test_all_stages_run_and_eval_gives_the_same_figure(program, tmp_path: Path) 
     assert small.json["benchmark"] == "split (val)"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("count", [6, 9])
 def test_a_benchmark_s_name_says_what_is_partial_and_only_whole_ones_have_published_figures_beside(
     program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
@@ -105,7 +105,6 @@ def test_a_benchmark_s_name_says_what_is_partial_and_only_whole_ones_have_publis
     assert summary["benchmark"] == title
 
 
-@pytest.mark.slow
 def test_faiss_finds_what_torch_finds(program) -> None:
     pytest.importorskip("faiss", reason="FAISS is not installed")
     trained = program("train", *FAST, "index=faiss")
@@ -161,7 +160,6 @@ def test_codes_that_collapse_are_warned_of_once(program, monkeypatch: pytest.Mon
     assert "step 2" not in ended.out
 
 
-@pytest.mark.slow
 def test_each_stage_learns_at_its_own_rate(program, monkeypatch: pytest.MonkeyPatch) -> None:
     rates = []
 
@@ -185,7 +183,6 @@ def test_each_stage_learns_at_its_own_rate(program, monkeypatch: pytest.MonkeyPa
     assert [steps for _, steps in rates[::2]] == [2, 4]
 
 
-@pytest.mark.slow
 def test_a_sweep_is_one_run_a_value(program, tmp_path: Path) -> None:
     ended = program("train", "-m", *FAST, "benchmark=none", "loss.margin=0.05,0.2", f"hydra.sweep.dir={tmp_path}/sweep")
     assert ended.code == 0, ended.err
@@ -208,7 +205,6 @@ def test_a_square_input_trains_on_squares(program, monkeypatch: pytest.MonkeyPat
     assert shapes == {(3, 96, 96)}
 
 
-@pytest.mark.slow
 def test_caps_hold_in_every_stage(program) -> None:
     ended = program(
         "train",
@@ -230,7 +226,6 @@ def network_of(checkpoint: Path) -> dict[str, torch.Tensor]:
     return found
 
 
-@pytest.mark.slow
 def test_ranking_stages_of_no_epochs_pass_the_network_on(program) -> None:
     ended = program("train", *FAST, "regions=rpn", "stages.ranking=0", "stages.refinement=0")
     assert ended.code == 0, ended.err
@@ -245,7 +240,6 @@ def test_ranking_stages_of_no_epochs_pass_the_network_on(program) -> None:
             assert program("eval", f"checkpoint={run / stage / 'best.ckpt'}").json["mAP"] == figure
 
 
-@pytest.mark.slow
 def test_no_epoch_at_all_gives_the_network_that_was_begun_with(program) -> None:
     ended = program("train", *FAST, "trainer.max_epochs=0")
     assert ended.code == 0, ended.err
@@ -262,7 +256,6 @@ def test_an_rpn_that_would_learn_nothing_is_refused_before_any_work(program, tmp
     assert not (tmp_path / "outputs").exists()
 
 
-@pytest.mark.slow
 def test_a_joint_rpn_learns_on_while_ranking_does(program) -> None:
     ended = program("train", *FAST, "regions=rpn", "regions.joint=true")
     assert ended.code == 0, ended.err
@@ -288,7 +281,6 @@ def detection(photos: Path) -> Path:
     return root
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:data=voc. .* has other counts than are published")
 def test_an_rpn_alone_learns_on_boxes_without_labels(program, detection: Path) -> None:
     words = (*FAST, "data=voc", f"data.root={detection}", "regions=rpn", "stages.ranking=0", "stages.refinement=0")
@@ -312,7 +304,6 @@ def test_an_rpn_alone_learns_on_boxes_without_labels(program, detection: Path) -
     assert "there are 0 labelled classes in train" in ranked.err
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:data=sfm120k. .* has other counts than are published")
 def test_published_pairs_are_mined(program, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root, cids = photos.parent / "sfm", []
@@ -335,7 +326,6 @@ def test_published_pairs_are_mined(program, photos: Path, monkeypatch: pytest.Mo
     assert {tuple(row) for row in triplets[:, :2].tolist()} == {tuple(row) for row in pairs.tolist()}
 
 
-@pytest.mark.slow
 def test_own_photographs_without_boxes_train_the_rpn(program, photos: Path) -> None:
     words = ("data=catalogue", f"data.root={photos}", "regions=rpn")
     refused = program("train", *FAST, *words, "boxes=given")
@@ -354,7 +344,6 @@ def test_views_alone_train_from_a_flat_folder(program, loose: Path) -> None:
     assert Path(ended.json["checkpoint"]).is_file()
 
 
-@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(program) -> None:
     runs = [Path(program("train", *FAST, "stages.ranking=2").json["checkpoint"]) for _ in range(2)]
     first, second = (torch.load(path, weights_only=True)["state_dict"] for path in runs)
@@ -367,7 +356,6 @@ def test_without_a_benchmark_nothing_is_scored(program, photos: Path) -> None:
     assert ended.json["mAP"] is None
 
 
-@pytest.mark.slow
 def test_a_margin_that_is_met_everywhere_ends_a_stage_and_not_the_run(program, monkeypatch: pytest.MonkeyPatch) -> None:
     mine, calls = Pool.mine, Counter[str]()
 

@@ -75,6 +75,7 @@ def test_needs_two_photographs(tmp_path: Path) -> None:
         report(f"photos={tmp_path}")
 
 
+@pytest.mark.slow
 @torch.no_grad()
 def test_on_photographs_cosines_are_within_two_in_a_hundred(shared: Path) -> None:
     """R-MAC as its experiment composes it: regions before the projection, and whitened codes after it."""

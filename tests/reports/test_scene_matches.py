@@ -40,6 +40,7 @@ class Small(scene_matches.Scenes):
         super().__init__(train_classes, 1, 1, 4, 3, 96, seed=seed, cache=cache)
 
 
+@pytest.mark.slow
 def test_the_share_is_of_all_close_pairs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

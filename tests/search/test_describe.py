@@ -316,6 +316,7 @@ def test_nothing_to_describe_is_said(network: Network) -> None:
         describer(network)([])
 
 
+@pytest.mark.slow
 def test_the_bar_counts_images(
     network: Network, photos: list[Photo], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from deepret.cleaning.pairs.threshold import Threshold, calibrated, lowest_that_holds, one_thing
 
+pytestmark = pytest.mark.slow
+
 
 def threshold(scores: list[float]) -> Threshold:
     return Threshold(np.sort(np.array(scores, float)), [])

@@ -410,6 +410,7 @@ def test_more_entries_than_are_held(
     assert not (tmp_path / "newer").exists()
 
 
+@pytest.mark.slow
 def test_what_lists_too_much_is_not_held_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, either: tuple[str, Callable[..., bytes]]
 ) -> None:

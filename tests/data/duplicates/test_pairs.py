@@ -150,6 +150,7 @@ def test_a_file_that_is_another_is_compared_though_its_hash_is_the_same(
     assert near_duplicates(found, None, tmp_path / "cache") == []
 
 
+@pytest.mark.slow
 def test_copies_are_found_beside_others_of_their_hash(tmp_path: Path) -> None:
     """Photographs of one hash that show different things: a copy is one of any of them, not of the first alone."""
     for seed in range(5):
@@ -168,6 +169,7 @@ def test_copies_are_found_beside_others_of_their_hash(tmp_path: Path) -> None:
     assert {(two, one) for one, two in turned} == expected
 
 
+@pytest.mark.slow
 def test_any_number_of_photographs_may_have_one_hash(tmp_path: Path) -> None:
     for seed in range(18):
         for name in ("one", "two"):

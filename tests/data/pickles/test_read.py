@@ -107,6 +107,7 @@ SHARED = bytes(2**18)
 CALLED = b"\x80\x02cnumpy\ndtype\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "told"),
     [

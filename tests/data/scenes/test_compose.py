@@ -103,6 +103,7 @@ def test_homography_lays_the_picture_on_the_reference() -> None:
     assert np.median(found) > 0.5
 
 
+@pytest.mark.slow
 def test_views_within_40_degrees_match() -> None:
     near, other = [], []
     for number in range(CLASSES):

@@ -43,11 +43,13 @@ def test_same_bytes_however_many_processes(scenes: Scenes, catalogue: Catalogue,
     assert digests(tmp_path) == digests(catalogue.root)
 
 
+@pytest.mark.slow
 def test_same_bytes_again(scenes: Scenes, catalogue: Catalogue, tmp_path: Path) -> None:
     render(scenes.recipe, tmp_path, processes=1)
     assert digests(tmp_path) == digests(catalogue.root)
 
 
+@pytest.mark.slow
 def test_another_seed_gives_other_pictures(scenes: Scenes, catalogue: Catalogue, tmp_path: Path) -> None:
     render(replace(scenes.recipe, seed=1), tmp_path, processes=1)
     assert not set(digests(tmp_path).values()) & set(digests(catalogue.root).values())

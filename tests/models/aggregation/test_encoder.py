@@ -74,6 +74,7 @@ def test_a_weight_of_zero_takes_a_feature_out(name: str) -> None:
     assert torch.allclose(code(encoder, found, own), code(encoder, first), atol=1e-5)
 
 
+@pytest.mark.slow
 @every
 def test_the_same_vectors_and_seed_give_the_same_state_to_the_last_bit(name: str) -> None:
     states = []
@@ -91,6 +92,7 @@ def test_the_same_vectors_and_seed_give_the_same_state_to_the_last_bit(name: str
     )
 
 
+@pytest.mark.slow
 def test_several_threads_are_left_as_they_were_and_change_nothing() -> None:
     """On several threads scikit-learn's k-means would sum in another order each time."""
     before = torch.get_num_threads()

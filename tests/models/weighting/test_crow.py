@@ -79,6 +79,7 @@ def test_says_what_does_not_go_with_it(parts: tuple[nn.Module, nn.Module, nn.Mod
         CroW().check(*parts)
 
 
+@pytest.mark.slow
 def test_a_network_of_it_is_checked_before_anything_is_fitted() -> None:
     for words in (["experiment=vlad", "weighting=crow"], ["experiment=spoc", "weighting=crow", "regions=grid"]):
         with pytest.raises(UserError, match="weighting=crow: it weighs"):

@@ -16,6 +16,8 @@ from deepret.errors import UserError
 from deepret.programs.tables import report
 from deepret.programs.tables.rows import DESCRIPTORS, VIEWED, experiment_of, latest, read_rows, viewed_rows
 
+pytestmark = pytest.mark.slow
+
 MAC = "regions=whole projection=none"
 
 

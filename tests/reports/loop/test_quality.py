@@ -54,6 +54,7 @@ def test_files_are_seen_from_where_they_are(tmp_path: Path) -> None:
     assert seen_from(root, folder, str(root / "train" / "a" / "0.jpg")) == "train/a/0.jpg"
 
 
+@pytest.mark.slow
 def test_a_cleaning_is_held_against_the_truth(tmp_path: Path, cache: Path) -> None:
     scenes = Scenes(**SMALL, cache=str(cache))
     root = scenes.folder()

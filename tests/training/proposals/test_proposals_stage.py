@@ -92,6 +92,7 @@ def train(
     return module, losses.values
 
 
+@pytest.mark.slow
 def test_learns_to_find_planted_boxes() -> None:
     before = network()
     unseen = planted(40, seed=1)
