@@ -16,7 +16,7 @@ DIGITS = 12
 """Of the digest in a cell's name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One thing to measure, once: what results know a run by.
 

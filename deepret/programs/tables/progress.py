@@ -8,6 +8,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from deepret.parts import locate
 from deepret.programs.tables.cells import Cell
 from deepret.programs.tables.composed import Composer
 from deepret.programs.tables.rows import Row
@@ -19,16 +20,18 @@ KEPT, AGAIN = 0.1, 0.01
 class Progress:
     """A bar over all cells with the time that is left, or on no terminal a line for each.
 
+    What is left of a row that is begun goes by its own pace, and other rows by that of all until now: a photograph
+    takes one descriptor a hundred times as long as another.
+
     Args:
-        weights: how much work each of the cells is that are to be measured, by their names.
+        weights: how much work each of the cells is that are to be measured.
     """
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
+    def __init__(self, weights: Mapping[Cell, float]) -> None:
         self.bar = tqdm(total=len(weights), unit=" cells", disable=None)
         self.weights = weights
-        self.total = sum(weights.values())
-        self.done = 0.0
-        self.count = 0
+        self.left = dict(weights)
+        self.took: dict[Row, tuple[float, float]] = {}
         self.start = time.perf_counter()
 
     def row(self, row: Row, cells: Sequence[Cell]) -> None:
@@ -41,18 +44,29 @@ class Progress:
         """Says what is measured now."""
         self.bar.set_description(called(cell))
 
-    def end(self, said: str, cells: Sequence[Cell]) -> None:
+    def end(self, said: str, cells: Sequence[Cell], seconds: float | None = None) -> None:
         """Says what has come of cells.
 
         Args:
             said: a line.
             cells: which it is about.
+            seconds: what measuring them took; None where they were not.
         """
-        self.done += sum(self.weights[cell.name] for cell in cells)
-        self.count += len(cells)
+        for cell in cells:
+            self.left.pop(cell)
+            if seconds is not None:
+                work, took = self.took.get(cell.row, (0.0, 0.0))
+                self.took[cell.row] = work + self.weights[cell], took + seconds / len(cells)
         self.bar.update(len(cells))
-        left = (time.perf_counter() - self.start) * (self.total - self.done) / self.done / 60
-        tqdm.write(f"[{self.count} of {len(self.weights)}, about {left:.0f} min left] {said}")
+        count, total = len(self.weights) - len(self.left), len(self.weights)
+        tqdm.write(f"[{count} of {total}, about {self.seconds_left() / 60:.0f} min left] {said}")
+
+    def seconds_left(self) -> float:
+        """How long what is left will take."""
+        done = sum(self.weights.values()) - sum(self.left.values())
+        usual = (time.perf_counter() - self.start) / done if done else 0.0
+        own = {row: took / work for row, (work, took) in self.took.items()}
+        return sum(work * own.get(cell.row, usual) for cell, work in self.left.items())
 
 
 def called(cell: Cell) -> str:
@@ -60,35 +74,48 @@ def called(cell: Cell) -> str:
     return cell.name.rpartition(" [")[0]
 
 
-def weights_of(cells: Sequence[Cell], composer: Composer, timed: int) -> dict[str, float]:
+def weights_of(cells: Sequence[Cell], composer: Composer, train: int, timed: int) -> dict[Cell, float]:
     """How much work cells are, in photographs that the backbone has to see.
 
     The first of each row and column describes the column's photographs in all views; where maps are kept, those that
-    another row has left serve. The others have codes already.
+    another row has left serve. The others have codes already, but for the first that a PCA is fitted for.
 
     Args:
         cells: in the order in which they are measured.
         composer: makes the rows' configurations.
+        train: photographs that a PCA may be fitted on.
         timed: photographs that the time of one is measured on.
     """
-    found: dict[str, float] = {}
-    described, mapped = set(), set()
+    found: dict[Cell, float] = {}
+    described, mapped, reduced = set(), set(), set()
     for cell in cells:
         config = composer.config(cell.row, cell.more)
         views = views_of(config)
         if cell.column is None:
-            found[cell.name] = float(2 * timed + 1) * views
+            found[cell] = float(2 * timed + 1) * views
             continue
+        kept = config.get("keep_maps")
+        maps = repr((cell.row.checkpoint, config["backbone"], config["input"]))
         work = max(cell.column.looked_at, 1) * views
-        maps = repr((cell.row.checkpoint, config["backbone"], config["input"], cell.column.name))
         if (cell.row, cell.column.name) in described:
             work *= AGAIN
-        elif config.get("keep_maps") and maps in mapped:
+        elif kept and (maps, cell.column.name) in mapped:
             work *= KEPT
-        found[cell.name] = work
+        if cell.kind == "reduced" and not (cell.row in reduced or ordered(config)):
+            work += (
+                min(train, config["stages"]["fit_images"]) * views * (KEPT if kept and (maps, None) in mapped else 1)
+            )
+            reduced.add(cell.row)
+            mapped.add((maps, None))
+        found[cell] = work
         described.add((cell.row, cell.column.name))
-        mapped.add(maps)
+        mapped.add((maps, cell.column.name))
     return found
+
+
+def ordered(config: Mapping[str, Any]) -> bool:
+    """Whether a row's head is a PCA itself, whose first components are taken without another."""
+    return bool(getattr(locate(config["head"]["_target_"]), "ordered", False))
 
 
 def views_of(config: Mapping[str, Any]) -> float:

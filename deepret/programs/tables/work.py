@@ -51,7 +51,7 @@ def measure(
     print(f"{len(every) - len(left):,} of {len(every):,} cells are measured already", flush=True)
     failed: dict[str, str] = {}
     unmade: set[tuple[Row, tuple[str, ...]]] = set()
-    progress = Progress(weights_of(left, composer, timed))
+    progress = Progress(weights_of(left, composer, list(fit.catalogue.splits).count("train"), timed))
     with progress.bar:
         for (row, _), group in groupby(left, key=lambda cell: (cell.row, cell.kind == "size")):
             cells = list(group)
@@ -93,8 +93,9 @@ def measure_row(
                 wrong.append(f"{column}: {error}" if column else str(error))
                 progress.end(f"{called(cell)}: {error}", [cell])
                 continue
-            results.finish(cell, figures, time.perf_counter() - start)
-            progress.end(f"{called(cell)}: {said(figures)}", [cell])
+            seconds = time.perf_counter() - start
+            results.finish(cell, figures, seconds)
+            progress.end(f"{called(cell)}: {said(figures)}", [cell], seconds)
     return wrong
 
 

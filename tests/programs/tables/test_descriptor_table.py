@@ -22,6 +22,7 @@ from deepret.benchmarks.ukb import UKB
 from deepret.config import compose
 from deepret.programs.evaluate import evaluate
 from deepret.programs.tables import composed, work
+from deepret.programs.tables.cells import Cell
 from deepret.reports.command import called
 from deepret.reports.lines import styles
 
@@ -290,20 +291,24 @@ def test_the_command_of_an_entry_gives_its_figure(table: Any) -> None:
 def test_a_row_is_announced_and_the_time_left_goes_by_what_is_looked_at(
     table: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    weighed: list[dict[str, float]] = []
+    weighed: list[tuple[dict[Cell, float], int]] = []
     weights = work.weights_of
-    monkeypatch.setattr(work, "weights_of", lambda *given: weighed.append(weights(*given)) or weighed[-1])
+
+    def kept(cells: Any, composer: Any, train: int, timed: int) -> dict[Cell, float]:
+        weighed.append((weights(cells, composer, train, timed), train))
+        return weighed[-1][0]
+
+    monkeypatch.setattr(work, "weights_of", kept)
     table(rows=json.dumps([MAC, f"{MAC} input.flip=true"]))
     said = capsys.readouterr().out.splitlines()
     assert (
         said.index(f"{MAC}: scenes …") < said.index(f"{MAC} input.flip=true: scenes …") < said.index(f"{MAC}: time …")
     )
-    (found,) = weighed
-    scores, reduced = (
-        [w for name, w in found.items() if (", PCA" in name) == fewer and " on " in name] for fewer in (False, True)
-    )
+    ((found, train),) = weighed
+    scores, reduced = ([w for cell, w in found.items() if cell.kind == kind] for kind in ("scores", "reduced"))
     assert scores[1] == 2 * scores[0] >= 16
-    assert max(reduced) < 1
+    assert train >= 8
+    assert [pytest.approx(weight) for weight in reduced] == [train + 0.01 * scores[0], 2 * train + 0.01 * scores[1]]
 
 
 def test_trained_networks_are_scored_before_and_after(table: Any, trained: Path) -> None:

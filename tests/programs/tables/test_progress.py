@@ -1,0 +1,39 @@
+"""The time that is left of a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from deepret.programs.tables import progress
+from deepret.programs.tables.cells import Cell
+from deepret.programs.tables.progress import Progress
+from deepret.programs.tables.rows import read_rows
+
+QUICK, SLOW = (read_rows([words])[0] for words in ("mac", "gem"))
+
+
+def cell(row: object, name: str) -> Cell:
+    return Cell(name, (), "", "scores", row)  # type: ignore[arg-type]
+
+
+def test_a_row_that_is_begun_goes_at_its_own_pace_and_others_at_that_of_all(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now)
+    quick = [cell(QUICK, f"quick {i} [x]") for i in range(3)]
+    slow = [cell(SLOW, f"slow {i} [x]") for i in range(3)]
+    bar = Progress({**dict.fromkeys(quick, 10.0), **dict.fromkeys(slow, 10.0)})
+    now = 600.0  # 500 of them for what the row is fitted on
+    bar.end("one", quick[:1], 100.0)
+    assert bar.seconds_left() == 2 * 100 + 3 * 600
+    now = 700.0
+    bar.end("another", quick[1:2], 100.0)
+    assert bar.seconds_left() == 100 + 3 * 700 / 2
+    bar.end("cannot be had", quick[2:])
+    now = 1_700.0
+    bar.end("a third", slow[:1], 900.0)
+    assert bar.seconds_left() == 2 * 900
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "[1 of 6, about 33 min left] one"
+    assert said[-1] == "[4 of 6, about 30 min left] a third"
