@@ -85,7 +85,8 @@ class FittedParts:
     def write(self, key: str, network: Network, names: Sequence[str]) -> None:
         """Keeps fitted parts: whole or not at all; none where one does not keep in its state that it is fitted."""
         state = {name: value.detach().cpu().clone().contiguous() for name, value in _state(network, names).items()}
-        if not all(f"{name}.fitted" in state for name in names):
+        known = {key.partition(".")[0] for key in state if key.endswith(".fitted")}
+        if not known.issuperset(names):
             return
         try:
             with replacing(self.folder / f"{key}.safetensors") as part:

@@ -18,6 +18,7 @@ from deepret.models.head.l2 import L2
 from deepret.models.input.longer import Longer
 from deepret.models.network import Network
 from deepret.models.pooling.max import Max
+from deepret.models.projection.parts_pca import PartsPCA
 from deepret.models.projection.pca import PCA
 from deepret.models.regions.grid import Grid
 from deepret.models.weighting.uniform import Uniform
@@ -166,6 +167,15 @@ def test_a_part_whose_state_does_not_tell_is_not_kept(found: Catalogue, tmp_path
     seen = len(SEEN)
     fitted(found, tmp_path, network(Unkept()))
     assert len(SEEN) > seen
+
+
+def test_a_part_of_several_that_are_fitted_is_kept(found: Catalogue, tmp_path: Path) -> None:
+    first = fitted(found, tmp_path, network(PartsPCA(3, [3], 2)))
+    seen = len(SEEN)
+    second = fitted(found, tmp_path, network(PartsPCA(3, [3], 2)))
+    assert len(SEEN) == seen
+    assert first.keys() == second.keys()
+    assert all(torch.equal(second[name], value) for name, value in first.items())
 
 
 def test_a_folder_that_cannot_be_written_is_warned_of(found: Catalogue, tmp_path: Path) -> None:
