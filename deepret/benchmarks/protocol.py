@@ -109,13 +109,10 @@ class Benchmark(ABC):
         database = source.database(truth)
         place = {name: position for position, name in enumerate(database)}
         main = next(iter(self.settings.values()))
-        lists = [{kind: _positions(q.lists[kind], place) for kind in q.lists} for q in truth.questions]
+        there = [i for i, question in enumerate(truth.questions) if source.has(question)]
+        lists = {i: {kind: _positions(names, place) for kind, names in truth.questions[i].lists.items()} for i in there}
         right = self._kinds("positives")
-        usable = [
-            i
-            for i, question in enumerate(truth.questions)
-            if source.has(question) and any(len(lists[i][kind]) for kind in right)
-        ]
+        usable = [i for i in there if any(len(lists[i][kind]) for kind in right)]
         if not usable:
             raise self.none_usable(truth, source, len(database))
         asked = [truth.questions[i] for i in usable]

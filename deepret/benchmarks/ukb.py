@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -41,10 +42,7 @@ class UKB(Benchmark):
 
     def truth(self) -> Truth:
         """Known from the numbers alone."""
-        names = [f"ukbench{number:05d}" for number in range(self.count)]
-        groups = [names[first : first + GROUP] for first in range(0, self.count, GROUP)]
-        questions = [Question(name, name, {"group": group}) for group in groups for name in group]
-        return Truth(names, questions)
+        return _numbered(self.count)
 
     def figures(self, ranks: Ranks, setting: str) -> dict[str, Tensor]:
         """Average precision, the N-S score and recall@4."""
@@ -54,3 +52,10 @@ class UKB(Benchmark):
     def remedy(self, folder: str) -> str:
         """What is to be unpacked there."""
         return ". Unpack ukbench.zip of https://archive.org/details/ukbench into the root."
+
+
+@cache
+def _numbered(count: int) -> Truth:
+    names = [f"ukbench{number:05d}" for number in range(count)]
+    groups = [names[first : first + GROUP] for first in range(0, count, GROUP)]
+    return Truth(names, [Question(name, name, {"group": group}) for group in groups for name in group])

@@ -41,6 +41,7 @@ class Written:
         self.results = results
         self.fitted = fitted
         self.command = command
+        self.drawn: bytes | None = None
 
     def lines(self, rows: list[Row], failed: Failed) -> list[Line]:
         """What is known of rows."""
@@ -83,7 +84,11 @@ class Written:
         page = as_page(self.tables(failed), self.notes(failed), self.command)
         write_whole(self.folder / "table.md", page.encode())
         write_whole(self.folder / "table.csv", as_csv(lines, asked.names).encode())
-        write_whole(self.folder / "dims.csv", comma_separated(reduced_rows(lines, asked.names)).encode())
+        reduced = comma_separated(reduced_rows(lines, asked.names)).encode()
+        before, self.drawn = self.drawn, reduced
+        if reduced == before:
+            return  # a picture takes longer than all the rest
+        write_whole(self.folder / "dims.csv", reduced)
         drawn = curves(lines, asked.names, asked.dims, asked.whitening)
         if drawn is None:
             (self.folder / "dims.png").unlink(missing_ok=True)
