@@ -87,7 +87,9 @@ def weights_of(cells: Sequence[Cell], composer: Composer, train: int, timed: int
         timed: photographs that the time of one is measured on.
     """
     found: dict[Cell, float] = {}
-    described, mapped, reduced = set(), set(), set()
+    described: set[tuple[Row, str]] = set()
+    mapped: set[tuple[str, str | None]] = set()  # None: what parts are fitted on
+    reduced: set[Row] = set()
     for cell in cells:
         config = composer.config(cell.row, cell.more)
         views = views_of(config)
