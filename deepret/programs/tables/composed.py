@@ -53,7 +53,8 @@ class Composer:
             column: where these were given.
 
         Raises:
-            UserError: words that do not compose, or regions that have to be trained first.
+            UserError: words that do not compose, an aggregation that adapts itself to what is scored, or regions that
+                have to be trained first.
         """
         if (row, more) not in self._made:
             try:
@@ -83,6 +84,11 @@ class Composer:
             cfg = self._trained(row, [*words, *self.places])
         cfg.data, cfg.benchmark = self.plain.data, self.plain.benchmark
         config = prepare(cfg, "eval")
+        if split := config["aggregation"].get("adapt"):
+            raise UserError(
+                f"aggregation.adapt={split}: a table fits a descriptor once for all columns, and each has other "
+                f"photographs to adapt it to; leave it out, or score each by eval.py."
+            )
         trained = getattr(locate(config["regions"]["_target_"]), "trained", False)
         if trained and (row.checkpoint is None or row.before):
             raise UserError("its regions are an RPN that is untrained; take regions=grid, or give it as a checkpoint.")

@@ -61,6 +61,10 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["whitening=[2]"], r"whitening=\[2\]"),
         (["wandb=maybe"], r"wandb='maybe'"),
         (["nothing=1"], r"takes no 'nothing'"),
+        (
+            ["rows=[vlad_sift aggregation.adapt=test]"],
+            r"^row vlad_sift.*: aggregation.adapt=test: a table fits .* once",
+        ),
         (["words=[pooling.p=4]"], r"^words, of row .*: pooling.p=4: there is no such setting .*pooling=gem"),
         (["benchmarks={a: [data=miniature, pooling.p=4]}"], r"^benchmarks.a, of row .*: pooling.p=4: there is no such"),
         (["scenes=[data=miniature, pooling.p=4]"], r"^scenes, of row .*: pooling.p=4: there is no such setting"),
@@ -181,7 +185,7 @@ def test_a_row_is_a_name_and_words_and_each_is_there_once(tmp_path: Path) -> Non
     ]
     (viewed,) = viewed_rows(True, rows, [str(tmp_path)])
     assert viewed[0] == rows[1]
-    assert viewed[1][1][1].words == ("experiment=gem", "input.flip=true")
+    assert viewed[1][2][1].words == ("experiment=gem", "input.flip=true")
     assert viewed_rows(False, rows) == []
     (first,) = viewed_rows(True, rows[2:])
     assert first[0] == rows[2]
