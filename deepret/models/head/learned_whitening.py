@@ -10,7 +10,7 @@ from torch import Tensor
 
 from deepret.errors import UserError
 from deepret.models.head.base import Affine, without_zeros
-from deepret.models.principal import DISTINCT, blocks, covariance, eigen, mean_of, unit, upright
+from deepret.models.principal import DISTINCT, ROUNDED, blocks, covariance, eigen, mean_of, unit, upright
 
 LONGEST = 10_000
 """Longer codes would take matrices of gigabytes."""
@@ -62,8 +62,8 @@ class LearnedWhitening(Affine):
         """Learns m and P from codes (n, C), which need not be normalised, and their labels (n,), −1 for none.
 
         Raises:
-            UserError: no two codes with one label, pairs or codes that differ in too few directions, or codes that are
-                no numbers.
+            UserError: no two codes with one label, codes that are all alike, pairs or codes that differ in too few
+                directions, or codes that are no numbers.
         """
         codes, labels = without_zeros(vectors, labels)
         centre = mean_of(codes, "head", "codes")
@@ -74,6 +74,11 @@ class LearnedWhitening(Affine):
                 f"there are no positive pairs: give labels, raise stages.fit_images, or take head=pca."
             )
         spread = covariance(codes, centre)
+        if float(spread.trace()) <= ROUNDED * len(spread):
+            raise UserError(
+                f"head: the {len(codes):,} codes that learned whitening is fitted on are all alike: look at the "
+                f"photographs, and at the parts before the head."
+            )
         values, columns = eigen(scatter)
         shrunk = (1 - self.shrinkage) * values + self.shrinkage * values.mean()
         floor = DISTINCT * max(float(spread.trace()), DISTINCT)  # of pairs that are alike rounding is all there is

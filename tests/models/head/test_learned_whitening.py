@@ -159,6 +159,8 @@ def test_mistakes_are_told_in_one_message() -> None:
     with pytest.raises(UserError, match=r"head.shrinkage=0: the 3 positive pairs differ in 2 of the codes' 8 direct"):
         fitted(samples(), few, shrinkage=0.0)
     assert fitted(samples(), few, shrinkage=0.1).fitted
+    with pytest.raises(UserError, match=r"the 72 codes that learned whitening is fitted on are all alike"):
+        fitted(samples()[:1].repeat(72, 1), torch.arange(72) % 9)
     with pytest.raises(UserError, match=r"the 36 positive pairs differ in 0 of the codes' 8"):
         fitted(samples()[:36].repeat_interleave(2, 0), torch.arange(36).repeat_interleave(2), shrinkage=0.1)
     with pytest.raises(UserError, match=r"head.dim=4: the 3 codes .* differ in 2 directions"):
