@@ -24,9 +24,9 @@ VIEWED = ("mac", "rmac", "gem")
 SCALES = "input.scales=[0.7071,1.0,1.4142]"
 VIEWS = {
     "3 scales": (SCALES,),
+    "3 scales, the largest of each dimension": (SCALES, "input.merge=max"),
     "mirrored": ("input.flip=true",),
     "3 scales, mirrored": (SCALES, "input.flip=true"),
-    "3 scales, mirrored, the largest of each dimension": (SCALES, "input.flip=true", "input.merge=max"),
 }
 COLUMNS = ("data", "benchmark", "index")
 """What words of a column are about; all others are about descriptors."""
