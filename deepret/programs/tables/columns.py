@@ -89,7 +89,8 @@ class Column:
     def looked_at(self) -> int:
         """How many photographs are described to score it."""
         if self.of_catalogue:
-            return sum(split != "train" for split in self.catalogue.splits)
+            aside = {"train", "val"} - {self.config["benchmark"].get("split")}
+            return sum(split not in aside for split in self.catalogue.splits)
         benchmark: Benchmark = self.benchmark()
         return len(benchmark.files(benchmark.truth()))
 

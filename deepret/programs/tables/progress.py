@@ -31,6 +31,7 @@ class Progress:
         self.bar = tqdm(total=len(weights), unit=" cells", disable=None)
         self.weights = weights
         self.left = dict(weights)
+        self.done = 0.0
         self.took: dict[Row, tuple[float, float]] = {}
         self.start = time.perf_counter()
 
@@ -55,16 +56,17 @@ class Progress:
         for cell in cells:
             self.left.pop(cell)
             if seconds is not None:
+                self.done += self.weights[cell]
                 work, took = self.took.get(cell.row, (0.0, 0.0))
                 self.took[cell.row] = work + self.weights[cell], took + seconds / len(cells)
         self.bar.update(len(cells))
+        known = f"about {self.seconds_left() / 60:.0f} min left" if self.done else "nothing is measured yet"
         count, total = len(self.weights) - len(self.left), len(self.weights)
-        tqdm.write(f"[{count} of {total}, about {self.seconds_left() / 60:.0f} min left] {said}")
+        tqdm.write(f"[{count} of {total}, {known}] {said}")
 
     def seconds_left(self) -> float:
         """How long what is left will take."""
-        done = sum(self.weights.values()) - sum(self.left.values())
-        usual = (time.perf_counter() - self.start) / done if done else 0.0
+        usual = (time.perf_counter() - self.start) / self.done if self.done else 0.0
         own = {row: took / work for row, (work, took) in self.took.items()}
         return sum(work * own.get(cell.row, usual) for cell, work in self.left.items())
 

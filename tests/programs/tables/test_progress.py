@@ -31,6 +31,7 @@ def test_a_row_that_is_begun_goes_at_its_own_pace_and_others_at_that_of_all(
     bar.end("another", quick[1:2], 100.0)
     assert bar.seconds_left() == 100 + 3 * 700 / 2
     bar.end("cannot be had", quick[2:])
+    assert bar.seconds_left() == 3 * 700 / 2  # it was no work
     now = 1_700.0
     bar.end("a third", slow[:1], 900.0)
     assert bar.seconds_left() == 2 * 900
