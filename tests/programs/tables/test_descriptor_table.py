@@ -337,16 +337,16 @@ def test_several_views_are_tried_of_the_rows_that_are_named(table: Any) -> None:
     assert names[0] == MAC
     assert [name.removeprefix(MAC).strip() for name in names[1:]] == [
         "input.scales=[0.7071,1.0,1.4142]",
+        "input.scales=[0.7071,1.0,1.4142] input.merge=max",
         "input.flip=true",
         "input.scales=[0.7071,1.0,1.4142] input.flip=true",
-        "input.scales=[0.7071,1.0,1.4142] input.flip=true input.merge=max",
     ]
-    words = [*names[3].split(), "data=miniature", "input.size=64", "workers=0", f"cache={table.cache}"]
-    assert evaluate(None, words)["mAP"] == found["figures"][names[3]]["scenes"]
+    words = [*names[4].split(), "data=miniature", "input.size=64", "workers=0", f"cache={table.cache}"]
+    assert evaluate(None, words)["mAP"] == found["figures"][names[4]]["scenes"]
     page = (table.output / "table.md").read_text()
     assert "## Several views of each photograph" in page
     assert page.count(f"| {MAC} |") == 1 + 5
-    assert compose("eval", names[4].split()).input.merge == "max"
+    assert compose("eval", names[2].split()).input.merge == "max"
 
 
 def test_one_that_is_killed_goes_on_and_measures_nothing_twice(table: Any, tmp_path: Path) -> None:
