@@ -412,7 +412,7 @@ def kill_and_go_on(root: Path, tmp_path: Path, at: list[int], how: int) -> int:
     return met
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.proof)])
 def test_a_cleaning_that_is_killed_goes_on_to_the_same_result(folder: Path, tmp_path: Path, how: int) -> None:
     """Of 32 photographs and six blocks: among the features, then among the pairs."""
     assert kill_and_go_on(folder, tmp_path, [5, 34], how) == 2
