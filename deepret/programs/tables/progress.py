@@ -90,7 +90,7 @@ def weights_of(cells: Sequence[Cell], composer: Composer, train: int, timed: int
     """
     found: dict[Cell, float] = {}
     described: set[tuple[Row, str]] = set()
-    mapped: set[tuple[str, str | None]] = set()  # None: what parts are fitted on
+    mapped: set[tuple[str, str]] = set()
     reduced: set[Row] = set()
     for cell in cells:
         config = composer.config(cell.row, cell.more)
@@ -98,23 +98,23 @@ def weights_of(cells: Sequence[Cell], composer: Composer, train: int, timed: int
         if cell.column is None:
             found[cell] = float(2 * timed + 1) * views
             continue
-        kept = config.get("keep_maps")
         maps = repr((cell.row.checkpoint, config["backbone"], config["input"]))
-        work = max(cell.column.looked_at, 1) * views
-        if (cell.row, cell.column.name) in described:
-            work *= AGAIN
-        elif kept and (maps, cell.column.name) in mapped:
-            work *= KEPT
+        kept = mapped if config.get("keep_maps") else set()
+        images, name = max(cell.column.looked_at, 1) * views, cell.column.name
+        found[cell] = AGAIN * images if (cell.row, name) in described else _looked(images, (maps, name), kept)
+        described.add((cell.row, name))
         if cell.kind == "reduced" and not (cell.row in reduced or ordered(config)):
-            work += (
-                min(train, config["stages"]["fit_images"]) * views * (KEPT if kept and (maps, None) in mapped else 1)
-            )
+            fitted = min(train, config["stages"]["fit_images"]) * views
+            found[cell] += _looked(fitted, (maps, "what a PCA is fitted on"), kept)
             reduced.add(cell.row)
-            mapped.add((maps, None))
-        found[cell] = work
-        described.add((cell.row, cell.column.name))
-        mapped.add((maps, cell.column.name))
     return found
+
+
+def _looked(images: float, maps: tuple[str, str], kept: set[tuple[str, str]]) -> float:
+    """The work of a look at photographs, whose maps are among those that are kept from then on."""
+    work = images * (KEPT if maps in kept else 1)
+    kept.add(maps)
+    return work
 
 
 def ordered(config: Mapping[str, Any]) -> bool:

@@ -51,7 +51,7 @@ def measure(
     print(f"{len(every) - len(left):,} of {len(every):,} cells are measured already", flush=True)
     failed: dict[str, str] = {}
     unmade: set[tuple[Row, tuple[str, ...]]] = set()
-    progress = Progress(weights_of(left, composer, list(fit.catalogue.splits).count("train"), timed))
+    progress = Progress(weights_of(left, composer, fit.catalogue.splits.count("train"), timed))
     with progress.bar:
         for (row, _), group in groupby(left, key=lambda cell: (cell.row, cell.kind == "size")):
             cells = list(group)

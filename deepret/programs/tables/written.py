@@ -41,7 +41,7 @@ class Written:
         self.results = results
         self.fitted = fitted
         self.command = command
-        self.drawn: bytes | None = None
+        self.drawn: bytes | None = None  # the dims.csv that dims.png shows
 
     def lines(self, rows: list[Row], failed: Failed) -> list[Line]:
         """What is known of rows."""
@@ -85,11 +85,13 @@ class Written:
         write_whole(self.folder / "table.md", page.encode())
         write_whole(self.folder / "table.csv", as_csv(lines, asked.names).encode())
         reduced = comma_separated(reduced_rows(lines, asked.names)).encode()
-        before, self.drawn = self.drawn, reduced
-        if reduced == before:
-            return  # a picture takes longer than all the rest
-        write_whole(self.folder / "dims.csv", reduced)
-        drawn = curves(lines, asked.names, asked.dims, asked.whitening)
+        if reduced != self.drawn:  # a picture takes longer than all the rest
+            write_whole(self.folder / "dims.csv", reduced)
+            self._draw(lines)
+            self.drawn = reduced
+
+    def _draw(self, lines: list[Line]) -> None:
+        drawn = curves(lines, self.asked.names, self.asked.dims, self.asked.whitening)
         if drawn is None:
             (self.folder / "dims.png").unlink(missing_ok=True)
         else:
