@@ -1,4 +1,4 @@
-"""Trainings as programs of their own, which tests start, cut off and compare."""
+"""Programs that tests start: trainings, which they cut off and compare, and one that holds a folder."""
 
 from __future__ import annotations
 
