@@ -24,10 +24,17 @@ ROWS = json.dumps([MAC, RMAC])
 class Table:
     """Asks for tables in a folder of the test's own, and counts what the backbone sees."""
 
-    def __init__(self, folder: Path) -> None:
-        self.output = folder / "table"
-        self.cache = folder / "cache"
+    def __init__(self, folder: Path, scenes: Path) -> None:
+        self.scenes = scenes
+        self.folder = folder
         self.images: list[int] = []
+        self.start_anew("first")
+
+    def start_anew(self, name: str) -> None:
+        """From now on with nothing kept, but for the rendered scenes."""
+        self.output, self.cache = self.folder / name / "table", self.folder / name / "cache"
+        self.cache.mkdir(parents=True)
+        (self.cache / "scenes").symlink_to(self.scenes)
 
     def __call__(self, *words: str, rows: str = ROWS) -> dict[str, Any]:
         """What the last line says."""
@@ -54,10 +61,8 @@ class Table:
 
 @pytest.fixture
 def table(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    found = Table(tmp_path)
     (cache / "scenes").mkdir(exist_ok=True)
-    found.cache.mkdir()
-    (found.cache / "scenes").symlink_to(cache / "scenes")
+    found = Table(tmp_path, cache / "scenes")
     extract = Lite0.extract
 
     def counted(self: Lite0, images: Tensor) -> Tensor:
