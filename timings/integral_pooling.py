@@ -3,8 +3,8 @@
     python timings/integral_pooling.py [threads]
 
 Ratios of two times of this run, each the best of several, in seconds of the processor, on a map of 1280 channels and
-24 × 32 cells. One thread unless told otherwise. Ends with 1 where 1,000 boxes are not 8 times as fast as the loop, or large boxes
-cost more than small ones. ``python -m deepret.reports.integral_error photos=DIR`` has the errors.
+24 × 32 cells. One thread unless told otherwise. Ends with 1 where 1,000 boxes are not 8 times as fast as the loop, or
+large boxes cost more than small ones. ``python -m deepret.reports.integral_error photos=DIR`` has the errors.
 """
 
 from __future__ import annotations
