@@ -52,7 +52,7 @@ class Written:
         """All tables by their titles."""
         asked = self.asked
         lines = self.lines(asked.first_rows(), failed)
-        found = {"Descriptors and benchmarks": score_table(lines, asked.names)}
+        found = {"Descriptors and benchmarks": score_table(lines, asked.names)} if lines else {}
         if (others := published_table(lines, asked.names)) is not None:
             found["Published"] = others
         found |= reduced_tables(lines, asked.names, asked.dims, asked.whitening)

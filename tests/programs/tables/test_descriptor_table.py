@@ -347,6 +347,10 @@ def test_several_views_are_tried_of_the_rows_that_are_named(table: Any) -> None:
     assert "## Several views of each photograph" in page
     assert page.count(f"| {MAC} |") == 1 + 5
     assert compose("eval", names[2].split()).input.merge == "max"
+    table(f"views={json.dumps([MAC])}", "dims=[]", rows="[]")
+    alone = (table.output / "table.md").read_text()
+    assert alone.count(f"| {MAC} |") == 5
+    assert "## Descriptors and benchmarks" not in alone
 
 
 def test_one_that_is_killed_goes_on_and_measures_nothing_twice(table: Any, tmp_path: Path) -> None:
