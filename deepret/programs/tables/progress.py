@@ -11,10 +11,12 @@ from tqdm import tqdm
 from deepret.parts import locate
 from deepret.programs.tables.cells import Cell
 from deepret.programs.tables.composed import Composer
-from deepret.programs.tables.rows import Row
+from deepret.programs.tables.rows import Row, experiment_of
 
 KEPT, AGAIN = 0.1, 0.01
 """What it costs to describe a photograph whose maps are kept, and one whose code is there, to one that is new."""
+SLOW = {"triangulation64_sift": 4.0}
+"""Experiments whose aggregation takes longer than all that is before it, and what it costs, beside a new photograph."""
 
 
 class Progress:
@@ -80,7 +82,8 @@ def weights_of(cells: Sequence[Cell], composer: Composer, train: int, timed: int
     """How much work cells are, in photographs that the backbone has to see.
 
     The first of each row and column describes the column's photographs in all views; where maps are kept, those that
-    another row has left serve. The others have codes already, but for the first that a PCA is fitted for.
+    another row has left serve. The others have codes already, but for the first that a PCA is fitted for. What an
+    aggregation costs is known of few experiments; of others it counts as nothing.
 
     Args:
         cells: in the order in which they are measured.
@@ -94,18 +97,19 @@ def weights_of(cells: Sequence[Cell], composer: Composer, train: int, timed: int
     reduced: set[Row] = set()
     for cell in cells:
         config = composer.config(cell.row, cell.more)
-        views = views_of(config)
+        views, slow = views_of(config), SLOW.get(experiment_of(cell.row.words), 0.0)
         if cell.column is None:
-            found[cell] = float(2 * timed + 1) * views
+            found[cell] = (2 * timed + 1) * views * (1 + slow)
             continue
         maps = repr((cell.row.checkpoint, config["backbone"], config["input"]))
         kept = mapped if config.get("keep_maps") else set()
         images, name = max(cell.column.looked_at, 1) * views, cell.column.name
-        found[cell] = AGAIN * images if (cell.row, name) in described else _looked(images, (maps, name), kept)
+        again = (cell.row, name) in described
+        found[cell] = AGAIN * images if again else slow * images + _looked(images, (maps, name), kept)
         described.add((cell.row, name))
         if cell.kind == "reduced" and not (cell.row in reduced or ordered(config)):
             fitted = min(train, config["stages"]["fit_images"]) * views
-            found[cell] += _looked(fitted, (maps, "what a PCA is fitted on"), kept)
+            found[cell] += slow * fitted + _looked(fitted, (maps, "what a PCA is fitted on"), kept)
             reduced.add(cell.row)
     return found
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import pytest
 
 from deepret.programs.tables import progress
 from deepret.programs.tables.cells import Cell
-from deepret.programs.tables.progress import Progress
+from deepret.programs.tables.composed import Composer
+from deepret.programs.tables.progress import SLOW as SLOW_EXPERIMENTS
+from deepret.programs.tables.progress import Progress, weights_of
 from deepret.programs.tables.rows import read_rows
 
 QUICK, SLOW = (read_rows([words])[0] for words in ("mac", "gem"))
@@ -38,3 +43,14 @@ def test_a_row_that_is_begun_goes_at_its_own_pace_and_others_at_that_of_all(
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "[1 of 6, about 33 min left] one"
     assert said[-1] == "[4 of 6, about 30 min left] a third"
+
+
+def test_an_experiment_that_is_known_to_be_slow_is_more_work_before_it_is_begun(tmp_path: Path) -> None:
+    (slow,), (other,) = read_rows(["triangulation64_sift"]), read_rows(["triangulation64_sift aggregation.rounds=0"])
+    column = SimpleNamespace(name="scenes", looked_at=100, more=())
+    cells = [Cell("", (), "", "scores", row, column) for row in (slow, other)]  # type: ignore[arg-type]
+    cells.append(Cell("", (), "", "reduced", slow, column))  # type: ignore[arg-type]
+    cells += [Cell("", (), "", "size", row) for row in (slow, other)]
+    found = [*weights_of(cells, Composer([], tmp_path, False, []), train=50, timed=2).values()]
+    more = SLOW_EXPERIMENTS["triangulation64_sift"]
+    assert found == pytest.approx([100 * (1 + more), 100, 0.01 * 100 + 50 * (1 + more), 5 * (1 + more), 5])
