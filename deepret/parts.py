@@ -25,6 +25,13 @@ INJECTED = frozenset(
 """Arguments that the program supplies by name where a constructor asks for them; YAML does not."""
 
 
+PLAINLY = {
+    "instance of Sequence": "should be a list, [VALUE, VALUE]",
+    "valid dictionary": "should be values by name, {NAME: VALUE}",
+}
+"""What people are told where pydantic's message ends in Python's words."""
+
+
 @cache
 def locate(target: str) -> Callable[..., Any]:
     """The class or function that a ``_target_`` names.
@@ -99,7 +106,8 @@ def check_value(kind: Any, value: Any, where: str) -> Any:
         return _adapter(kind).validate_python(value, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
-        wanted = first["msg"].removeprefix("Input ")
+        wanted = next((said for end, said in PLAINLY.items() if first["msg"].endswith(end)), None)
+        wanted = wanted or first["msg"].removeprefix("Input ")
         choices = first["type"] == "literal_error" and len(error.errors()) == 1
         said = f"should be {_plain(kind)}" if choices else f"{wanted} (wanted: {_plain(kind)})"
         raise UserError(f"{where}={value!r}: {said}.") from None

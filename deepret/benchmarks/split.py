@@ -95,7 +95,8 @@ class Split:
         return UserError(
             f"benchmark=split: {self.catalogue.root} has no images of split {self.split!r} (it has: {there}). "
             f"Give some classes split={self.split} in images.csv, or a query and a gallery split, "
-            f"or take benchmark.split={'val' if self.split == 'test' else 'test'}."
+            f"or take benchmark.split={'val' if self.split == 'test' else 'test'}; a folder without images.csv has as "
+            f"many as data.test_share and data.val_share say."
         )
 
 

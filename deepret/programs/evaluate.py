@@ -22,7 +22,7 @@ from deepret.errors import UserError
 from deepret.files import digest_of
 from deepret.models.build import build_network, load_state
 from deepret.models.network import Network
-from deepret.parts import build, locate, signature
+from deepret.parts import build, signature
 from deepret.programs.leaks import check_allowed, refuse_leaks
 from deepret.programs.overlay import overlay, parse
 from deepret.programs.shared import (
@@ -46,6 +46,8 @@ from deepret.reports.table import results_report
 from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import Describe, first_entries, reduce_codes
 from deepret.training.fitting.parts import fitting_rows
+from deepret.training.learning import check_regions
+from deepret.training.plan import learns_regions
 from deepret.training.settings import FitSettings
 
 
@@ -80,7 +82,8 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         result = build(config["benchmark"], index=index_of(config)).evaluate(no_network)
         return tell(Path(given[1]).name, result, {"checkpoint": None}, start)
     device = device_of(config)
-    if found is None and getattr(locate(config["regions"]["_target_"]), "trained", False):
+    check_regions(config)
+    if found is None and learns_regions(config):
         raise UserError(
             "regions=rpn: its RPN is untrained, so it has no proposals to give: name a trained one with "
             "checkpoint=PATH, or take regions=grid."
@@ -101,7 +104,8 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
         changed = ("regions.",) if config["regions"] != found["deepret"]["config"]["regions"] else ()
         load_state(network, checkpoints.network_state(found), str(path), optional=changed)
     if path is not None and catalogue is not None:
-        report_trained_on(catalogue, path, drawn="test_share" in config["data"])
+        for text in trained_on(catalogue, path, drawn="test_share" in config["data"]):
+            check.report(text)
     with within_memory("a smaller extract_batch"):
         result = scored(network, config, catalogue, device)
     name = "untrained" if found is None else str(found["deepret"].get("stage", "trained"))
@@ -129,10 +133,10 @@ def tell(name: str, result: Result, more: dict[str, Any], start: float) -> dict[
     return values
 
 
-def report_trained_on(catalogue: Catalogue, checkpoint: Path, drawn: bool) -> None:
-    """Says so where classes are scored that the checkpoint's run has trained on, as the list in its folder tells.
+def trained_on(catalogue: Catalogue, checkpoint: Path, drawn: bool) -> list[str]:
+    """What is to be said of classes that are scored and that the checkpoint's run has trained on, by its folder's list.
 
-    And where classes are not scored that it has not: photographs from elsewhere are all new to it.
+    And of classes that are not scored and that it has not: photographs from elsewhere are all new to it.
 
     Args:
         catalogue: the photographs.
@@ -141,7 +145,8 @@ def report_trained_on(catalogue: Catalogue, checkpoint: Path, drawn: bool) -> No
     """
     listed = checkpoint.parent.parent / "images.csv"
     if not listed.is_file():
-        return
+        return []
+    found = []
     with listed.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
         seen = [(row.get("label"), row.get("split")) for row in csv.DictReader(file)]
     trained = {label for label, split in seen if label and split == "train"}
@@ -149,16 +154,17 @@ def report_trained_on(catalogue: Catalogue, checkpoint: Path, drawn: bool) -> No
     others = {label for label, split in rows if label and split in ("train", "val")}
     if drawn and others and not others & {label for label, _ in seen} and not (catalogue.root / "images.csv").is_file():
         count = len({label for label, _ in rows if label})
-        check.report(
+        found.append(
             f"{count - len(others):,} of {count:,} classes are scored, a share as if the others were trained on, which "
             f"none was: data.test_share=1 scores all."
         )
     both = sorted(trained & {label for label, split in rows if split in ("test", "query")})
     if both:
-        check.report(
+        found.append(
             f"{len(both):,} of the classes that are scored were trained on, says {listed}, so the score is not one of "
             f"unseen classes: {check.first(map(repr, both))}"
         )
+    return found
 
 
 def checkpoint_of(overrides: list[str]) -> Path | None:

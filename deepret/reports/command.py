@@ -9,7 +9,7 @@ import sys
 from omegaconf import OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]
 
-from deepret.errors import UserError
+from deepret.errors import UserError, closest
 from deepret.memory import keep_memory
 from deepret.parts import build, check, locate, signature
 from deepret.quiet import quiet
@@ -48,7 +48,11 @@ def called(report: str, words: list[str], example: str) -> object:
     plain = [w for w in words if "=" not in w]
     if plain:
         raise UserError(f"cannot read {plain[0]!r}: write key=value, such as {example}.")
-    names = [name for name, (kind, _) in signature(report).items() if kind in (str, str | None)]
+    known = signature(report)
+    unknown = [key for key in (word.partition("=")[0] for word in words) if key.partition(".")[0] not in known]
+    if unknown:
+        raise UserError(f"{unknown[0]}: there is no such setting; {closest(unknown[0], [*known])}")
+    names = [name for name, (kind, _) in known.items() if kind in (str, str | None)]
     written = [word for word in words if word.partition("=")[0] in names and word.partition("=")[2] != "null"]
     try:
         others = OmegaConf.to_container(OmegaConf.from_dotlist([word for word in words if word not in written]))

@@ -19,18 +19,31 @@ Rates = list[tuple[nn.Module, float]]
 """Modules, each with its learning rate as a multiple of the optimiser's."""
 
 
+def check_regions(config: dict[str, Any]) -> None:
+    """Refuses regions that are learned, which need maps, of a backbone that gives local features.
+
+    Raises:
+        UserError: they are.
+    """
+    if _local(config) and learns_regions(config):
+        raise UserError(
+            "regions: these are learned on maps, and the backbone gives local features without any; take regions=whole."
+        )
+
+
+def _local(config: dict[str, Any]) -> bool:
+    return bool(getattr(locate(config["backbone"]["_target_"]), "local", False))
+
+
 def check_learns(config: dict[str, Any]) -> None:
     """Refuses to train a network of local features in which nothing learns.
 
     Raises:
         UserError: it is one, or regions are to be learned, which need maps.
     """
-    if not getattr(locate(config["backbone"]["_target_"]), "local", False):
+    check_regions(config)
+    if not _local(config):
         return
-    if learns_regions(config):
-        raise UserError(
-            "regions: these are learned on maps, and the backbone gives local features without any; take regions=whole."
-        )
     network = build_network(config, weights=False)
     if any(stage.epochs for stage in plan(config)) and not any(p.requires_grad for p in network.parameters()):
         raise UserError(

@@ -235,6 +235,16 @@ CASES: dict[str, Case] = {
         lambda t: ["backbone=rootsift", "regions=rpn"],
         ["regions", "local features", "regions=whole"],
     ),
+    "proposals over local features, scored": (
+        "eval",
+        lambda t: ["backbone=rootsift", "regions=rpn"],
+        ["regions", "local features", "regions=whole"],
+    ),
+    "nothing to learn a codebook from": (
+        "eval",
+        lambda t: ["experiment=vlad_sift", "backbone.contrast=0.9"],
+        ["fitting the aggregation", "no key point", "backbone.where=dense"],
+    ),
     "photographs without a local feature": (
         "eval",
         lambda t: ["backbone=rootsift", "projection=none", "backbone.contrast=0.9"],

@@ -111,7 +111,8 @@ class Encoder(nn.Module, ABC):
             raise UserError(
                 f"{self.setting}: it takes at least {max(2, self.size):,} different vectors to learn as many entries, "
                 f"and the training split gave {distinct:,} ({len(sample):,} in all); lower it, raise "
-                f"stages.fit_images, stages.fit_regions or aggregation.samples, or give more images."
+                f"stages.fit_images, stages.fit_regions or aggregation.samples, take regions that are many in each "
+                f"image (regions=cells), or give more images."
             )
 
 

@@ -64,7 +64,8 @@ def fit_weights(body: nn.Module, state: Mapping[str, Tensor], source: str, spare
         spare: names that may be there although the module has no use for them, such as its classifier's.
 
     Raises:
-        UserError: names that are missing or unknown, or tensors of another shape; the first few of each.
+        UserError: names that are missing or unknown, tensors of another shape, or values that are no numbers; the first
+            few of each.
     """
     own = body.state_dict()
     missing = [k for k in own if k not in state and not k.endswith("num_batches_tracked")]
@@ -78,6 +79,12 @@ def fit_weights(body: nn.Module, state: Mapping[str, Tensor], source: str, spare
         found = {"missing": missing, "unknown": unknown, "of another shape": shapes}
         said = "; ".join(f"{len(names)} {what}: {_few(names)}" for what, names in found.items() if names)
         raise UserError(f"{source}: these weights do not fit the backbone ({said}). Give weights of this architecture.")
+    bad = [k for k in own if k in state and not state[k].isfinite().all()]
+    if bad:
+        raise UserError(
+            f"{source}: {len(bad)} of these tensors hold values that are no finite numbers: {_few(bad)}. The file is "
+            f"damaged, or its training diverged; give another one."
+        )
     body.load_state_dict({k: state.get(k, v) for k, v in own.items()})
 
 

@@ -45,6 +45,11 @@ class PartsPCA(nn.Module):
                 f"projection.lengths={list(lengths)}: they add up to {sum(lengths)}, and the backbone gives {channels} "
                 f"channels; give the lengths of all parts, in their order."
             )
+        if dim > min(lengths):
+            raise UserError(
+                f"projection.dim={dim}: the shortest of the parts has {min(lengths)} numbers (projection.lengths); "
+                f"take at most that many."
+            )
         self.dim = len(lengths) * dim
         self.lengths = list(lengths)
         self.parts = nn.ModuleList(PCA(length, dim, whitening, normalise) for length in lengths)

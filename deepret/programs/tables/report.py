@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt
 
 from deepret import config as configuration
+from deepret.data.check import report
 from deepret.data.folder import check_folder
 from deepret.errors import UserError
+from deepret.programs.evaluate import trained_on
 from deepret.programs.tables.asked import Asked
 from deepret.programs.tables.cells import cells_of
 from deepret.programs.tables.columns import SCENES, Column, check_columns, read_column, read_columns
@@ -24,6 +26,7 @@ from deepret.programs.tables.fitted import check_allowed, refuse_fitted
 from deepret.programs.tables.rows import (
     COLUMNS,
     ELSEWHERE,
+    Row,
     check_views,
     checkpoint_rows,
     read_rows,
@@ -72,8 +75,8 @@ def descriptor_table(
 
     Args:
         output: the folder of tables and results.
-        rows: descriptors: an experiment and words, such as "gem pooling.p=4", or words alone; all experiments that are
-            descriptors by default.
+        rows: descriptors: an experiment and words, such as "gem pooling.p=4", or words alone; by default all
+            experiments that are descriptors and whose weights need no download.
         landmarks: a folder of photographs as data=catalogue reads it, whose test split is a benchmark.
         covers: another one.
         ukbench: a folder of UKB's photographs, or of the first of them.
@@ -133,6 +136,9 @@ def descriptor_table(
     for row in asked.all_rows():
         fewer = asked.dims if row in asked.first_rows() else []
         asked.cells[row] = cells_of(row, columns, learned, composer, fewer, asked.whitening, timed, command)
+    seen = seen_in_training(trained, columns)
+    for text in seen:
+        report(text)
     results = Results(folder / "results.json")
     results.entries()
     try:
@@ -143,7 +149,7 @@ def descriptor_table(
     except HeldError:
         raise UserError(f"output={output}: another program writes there; wait for it, or stop it.") from None
     try:
-        written = Written(folder, asked, results, f"fitted on {' '.join(learned.words)}", command)
+        written = Written(folder, asked, results, f"fitted on {' '.join(learned.words)}", command, seen)
         failed = measure(asked, learned, composer, results, timed, written.files, retime)
         written.tell(failed)
         if wandb != "disabled":
@@ -151,6 +157,17 @@ def descriptor_table(
     finally:
         let_go(folder)
     return {**written.summary(failed), "seconds": round(time.perf_counter() - start, 1)}
+
+
+def seen_in_training(trained: Sequence[tuple[Row, Row]], columns: Sequence[Column]) -> list[str]:
+    """What is to be said of columns with classes that a checkpoint was trained on."""
+    return [
+        f"{row.name} on {column.name}: {text}"
+        for _, row in trained
+        for column in columns
+        if column.of_catalogue and row.checkpoint is not None
+        for text in trained_on(column.catalogue, row.checkpoint, drawn="test_share" in column.config["data"])
+    ]
 
 
 def to_fit(words: Sequence[str], columns: Sequence[Column], cache: Path, configs: Sequence[str]) -> Column:

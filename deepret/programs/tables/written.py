@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,14 +33,18 @@ class Written:
         results: what is measured.
         fitted: what parts were fitted on, in words.
         command: what makes the tables again.
+        seen: what is to be said of classes that networks were trained on.
     """
 
-    def __init__(self, folder: Path, asked: Asked, results: Results, fitted: str, command: str) -> None:
+    def __init__(
+        self, folder: Path, asked: Asked, results: Results, fitted: str, command: str, seen: Sequence[str] = ()
+    ) -> None:
         self.folder = folder
         self.asked = asked
         self.results = results
         self.fitted = fitted
         self.command = command
+        self.seen = list(seen)
         self.drawn: bytes | None = None  # the dims.csv that dims.png shows
 
     def lines(self, rows: list[Row], failed: Failed) -> list[Line]:
@@ -72,6 +76,7 @@ class Written:
         return [
             f"Parts and PCAs are {self.fitted}.",
             *notes(self.lines(self.asked.all_rows(), failed), self.asked.names),
+            *self.seen,
         ]
 
     def files(self, failed: Failed) -> None:

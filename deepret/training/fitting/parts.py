@@ -13,7 +13,7 @@ from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
 from deepret.models.network import Network
 from deepret.models.types import Found, Regions
-from deepret.search.describe import evaluating, exactly
+from deepret.search.describe import LACK, evaluating, exactly
 from deepret.search.looked import Store, look
 from deepret.training.fitting.vectors import VectorFile
 
@@ -112,6 +112,9 @@ def seen(
         step: the network's method.
         rows: which photographs.
         what: what the bar says.
+
+    Raises:
+        UserError: local features, and none in any of the photographs.
     """
     photos, sizes = [catalogue.photo(i) for i in rows], [catalogue.sizes[i] for i in rows]
     labels = catalogue.label_ids()[rows]
@@ -136,6 +139,10 @@ def seen(
             file.write(vectors[kept])
             images.append(where[image[kept]])
             bar.update(len(where))
+    if not file.count:
+        lack, mend = getattr(network.backbone, "lack", LACK)
+        named = ", ".join(str(photo.path) for photo in photos[:2]) + (", …" if len(photos) > 2 else "")
+        raise UserError(f"{named}: {what}: there is {lack} in any of the {len(photos):,} photographs. {mend}")
     order = torch.cat(images).argsort(stable=True)
     return file.read(order), labels[torch.cat(images)[order]]
 

@@ -144,6 +144,14 @@ def test_lite0_refuses_weights_of_another_model(tmp_path: Path) -> None:
         Lite0(weights=str(tmp_path / "resnet18.pth"))
 
 
+def test_lite0_refuses_weights_that_are_no_numbers(lite0: Lite0, tmp_path: Path) -> None:
+    state = dict(lite0.body.state_dict())
+    state["conv_stem.weight"] = torch.full_like(state["conv_stem.weight"], torch.nan)
+    torch.save(state, tmp_path / "broken.pth")
+    with pytest.raises(UserError, match=r"broken.pth: 1 of these tensors hold values that are no .*: conv_stem.weight"):
+        Lite0(weights=str(tmp_path / "broken.pth"))
+
+
 @pytest.mark.parametrize(
     ("name", "layer", "channels", "stride", "cells"),
     [

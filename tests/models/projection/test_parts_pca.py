@@ -46,7 +46,7 @@ def test_refuses_lengths_that_do_not_add_up() -> None:
 
 
 def test_refuses_more_dimensions_than_a_part_has() -> None:
-    with pytest.raises(UserError, match=r"projection.dim=7.*6 channels"):
+    with pytest.raises(UserError, match=r"projection.dim=7: the shortest of the parts has 6 numbers"):
         PartsPCA(14, [8, 6], dim=7)
 
 

@@ -60,7 +60,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["dims=[0]"], r"dims=\[0\]"),
         (["whitening=[2]"], r"whitening=\[2\]"),
         (["wandb=maybe"], r"wandb='maybe'"),
-        (["nothing=1"], r"takes no 'nothing'"),
+        (["nothing=1"], r"nothing: there is no such setting"),
         (
             ["rows=[vlad_sift aggregation.adapt=test]"],
             r"^row vlad_sift.*: aggregation.adapt=test: a table fits .* once",
@@ -70,6 +70,8 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
         (["scenes=[data=miniature, pooling.p=4]"], r"^scenes, of row .*: pooling.p=4: there is no such setting"),
         (["scenes=[data=nothing]"], r"^scenes: data=nothing: there is no such option"),
         (["configs=[nowhere]"], r"^configs=nowhere: there is no such folder"),
+        (["dims=16"], r"^dims=16: should be a list, \[VALUE, VALUE\] \(wanted: Sequence of int > 0\)"),
+        (["checkpoints=a.ckpt"], r"^checkpoints='a.ckpt': should be values by name, \{NAME: VALUE\}"),
         (["rows=mac"], r"^rows=mac: .*write rows=\[mac\]"),
         (["rows=gem pooling.p=4"], r"write rows=\[gem pooling.p=4\]"),
         (["views=gem"], r"^views=gem: .*write views=\[gem\]"),

@@ -19,7 +19,8 @@ from PIL import Image
 from wandb_file import history
 
 from deepret.benchmarks.ukb import UKB
-from deepret.config import compose
+from deepret.config import compose, resolve
+from deepret.parts import build
 from deepret.programs.evaluate import evaluate
 from deepret.programs.tables import composed, work
 from deepret.programs.tables.cells import Cell
@@ -320,6 +321,7 @@ def test_trained_networks_are_scored_before_and_after(table: Any, trained: Path)
     assert evaluate(None, [*network, "data=miniature"])["mAP"] == found["figures"]["net, before"]["scenes"]
     page = (table.output / "table.md").read_text()
     assert "## Before and after training" in page
+    assert "were trained on" not in page
     before, after = (100 * found["figures"][name]["scenes"] for name in ("net, before", "net"))
     assert f"| net | {before:.2f} | {after:.2f} | {after - before:.2f} |" in page
     moved = trained.read_bytes()
@@ -329,6 +331,16 @@ def test_trained_networks_are_scored_before_and_after(table: Any, trained: Path)
     table.seen()
     table(f"checkpoints={{net: {other}}}", rows="[]")
     assert table.seen() == 0  # the same content elsewhere
+
+
+def test_classes_that_a_network_was_trained_on_are_told(table: Any, trained: Path) -> None:
+    listed = trained.parent.parent / "images.csv"
+    catalogue = build(resolve(compose("eval", ["data=miniature", f"cache={table.cache}"]))["data"], seed=0).load()
+    label = next(label for label, split in zip(catalogue.labels, catalogue.splits, strict=True) if split == "test")
+    listed.write_text(f"path,label,split\na.jpg,{label},train\n")
+    with pytest.warns(UserWarning, match="net on scenes: 1 of the classes that are scored were trained on"):
+        table(f"checkpoints={{net: {trained}}}", "dims=[]", rows="[]")
+    assert "- net on scenes: 1 of the classes that are scored were" in (table.output / "table.md").read_text()
 
 
 def test_several_views_are_tried_of_the_rows_that_are_named(table: Any) -> None:
