@@ -60,14 +60,7 @@ def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None
         UserError: no sweep was written down there.
     """
     folder = Path(output).expanduser()
-    names = sweeps_of(folder)
-    if not names:
-        raise UserError(
-            f"output={output}: no sweep was written down there ({folder / LEDGER}): train.py -m … makes one."
-        )
-    if sweep is not None and sweep not in names:
-        raise UserError(f"sweep={sweep}: output={output} has none of this name; {closest(sweep, names)}")
-    name = sweep or names[-1]
+    names, name = sweeps_of(folder), sweep_of(output, sweep)
     jobs = jobs_of(folder, name)
     others = f"; others there: {', '.join(n for n in names if n != name)}" if len(names) > 1 else ""
     print(f"{name}: {len(jobs)} jobs{others}")
@@ -97,6 +90,23 @@ def sweep(output: str = "outputs", sweep: str | None = None, picture: str | None
         "mAP": best and best.score,
     }
     return {"jobs": len(jobs), **counts, **of_best, "importance": shares}
+
+
+def sweep_of(output: str, sweep: str | None) -> str:
+    """The sweep that is asked for, or the newest, of an output folder.
+
+    Raises:
+        UserError: there is none.
+    """
+    folder = Path(output).expanduser()
+    there = sweeps_of(folder)
+    if not there:
+        raise UserError(
+            f"output={output}: no sweep was written down there ({folder / LEDGER}): train.py -m … makes one."
+        )
+    if sweep is not None and sweep not in there:
+        raise UserError(f"sweep={sweep}: output={output} has none of this name; {closest(sweep, there)}")
+    return sweep or there[-1]
 
 
 def sweeps_of(folder: Path) -> list[str]:
