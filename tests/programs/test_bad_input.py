@@ -164,6 +164,11 @@ CASES: dict[str, Case] = {
     "no index": ("train", lambda t: ["~index"], ["index is missing", "index=torch"]),
     "no index in eval": ("eval", lambda t: ["~index"], ["index is missing", "index=torch"]),
     "no loss": ("train", lambda t: ["~loss"], ["loss is missing", "loss=triplet"]),
+    "a weight of no loss": (
+        "train",
+        lambda t: ["loss=sum", "+loss.weights.thrd=1"],
+        ["loss.weights.thrd", "there are: first, second"],
+    ),
     "no seed": ("train", lambda t: ["~seed"], ["seed is missing"]),
     "empty configuration": (
         "eval",
@@ -274,6 +279,7 @@ EARLY = (
     "unknown accelerator",
     "infinite margin",
     "no loss",
+    "a weight of no loss",
     "unknown mapping",
 )
 
