@@ -291,6 +291,12 @@ def test_a_bad_setting_leaves_no_run_behind(program, tmp_path: Path, case: str) 
     assert not list((tmp_path / "outputs").glob("*"))
 
 
+def test_a_loss_that_cannot_be_made_is_said_before_any_work(program) -> None:
+    ended = program("train", *FAST, "loss=sum", "+loss.weights.thrd=1")
+    assert ended.code == 2
+    assert "1-ranking" not in ended.out  # the stages, which are told before the network is made
+
+
 @pytest.mark.parametrize("name", ["train", "eval"])
 def test_a_missing_faiss_is_said_before_any_work(
     program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
