@@ -83,7 +83,7 @@ def check(node: Any, where: str = "") -> None:
     for key, value in node.items():
         if key in ("_target_", "_partial_"):
             continue
-        part = isinstance(value, dict) and "_target_" in value
+        part = holds_part(value)
         if key not in arguments or (key in INJECTED and not part):
             names = [name for name in arguments if name not in INJECTED]
             raise UserError(f"{inside}{key}: {target.rpartition('.')[2]} takes no {key!r}; {closest(key, names)}")
@@ -94,6 +94,11 @@ def check(node: Any, where: str = "") -> None:
     for name, (_, required) in arguments.items():
         if required and name not in node and name not in INJECTED:
             raise UserError(f"{inside}{name} is missing: {target.rpartition('.')[2]} needs it.")
+
+
+def holds_part(value: Any) -> bool:
+    """Whether a value is a part, or parts by their names."""
+    return isinstance(value, dict) and ("_target_" in value or any(map(holds_part, value.values())))
 
 
 def check_value(kind: Any, value: Any, where: str) -> Any:
@@ -148,16 +153,17 @@ def _bound(item: Any) -> str:
 def build(node: dict[str, Any], **supplied: Any) -> Any:
     """Makes the part that ``node`` describes; of ``supplied`` it is given what its constructor asks for by name.
 
+    A setting may be a part itself, or parts by their names; they are made, and given, alike.
+
     Raises:
         UserError: a constructor that refuses its arguments, in its own words.
     """
+    made = {key: build(value, **supplied) if holds_part(value) else value for key, value in node.items()}
+    if "_target_" not in node:
+        return made
     target = node["_target_"]
     arguments = signature(target)
-    values = {
-        key: build(value, **supplied) if isinstance(value, dict) and "_target_" in value else value
-        for key, value in node.items()
-        if key not in ("_target_", "_partial_")
-    }
+    values = {key: value for key, value in made.items() if key not in ("_target_", "_partial_")}
     injected = {name: value for name, value in supplied.items() if name in arguments and name not in values}
     try:
         return locate(target)(**values, **injected)

@@ -64,3 +64,34 @@ def test_build_supplies_what_is_asked_for_by_name() -> None:
 def test_a_target_that_cannot_be_imported_is_named() -> None:
     with pytest.raises(UserError, match=r"deepret\.nothing\.Here cannot be imported"):
         check({"loss": {"_target_": "deepret.nothing.Here"}})
+
+
+class Whole:
+    """Stands for a part that is made of others, by their names."""
+
+    def __init__(self, parts: dict[str, Part | None], sizes: dict[str, int] | None = None):
+        self.parts, self.sizes = parts, sizes
+
+
+INNER = {"_target_": HERE, "width": 3}
+MADE_OF = {"_target_": f"{__name__}.Whole"}
+
+
+@pytest.fixture
+def both(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "locate", lambda target: Whole if target.endswith("Whole") else Part)
+    signature.cache_clear()
+
+
+@pytest.mark.usefixtures("both")
+def test_parts_by_their_names_are_checked_and_made() -> None:
+    node = {**MADE_OF, "parts": {"one": INNER, "none": None}, "sizes": {"one": 2}}
+    check({"loss": node})
+    made = build(node, channels=7)
+    assert made.parts["one"].values == (7, 3, "a", None)
+    assert made.parts["none"] is None
+    assert made.sizes == {"one": 2}
+    with pytest.raises(UserError, match=r"loss\.parts\.one\.width=9"):
+        check({"loss": {**node, "parts": {"one": {**INNER, "width": 9}}}})
+    with pytest.raises(UserError, match=r"loss\.sizes"):
+        check({"loss": {**node, "sizes": {"one": "two"}}})

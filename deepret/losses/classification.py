@@ -9,8 +9,10 @@ import torch.nn.functional as F
 from pydantic import Field, PositiveFloat
 from torch import Tensor, nn
 
+from deepret.losses.classes import ClassBased
 
-class Classification(nn.Module):
+
+class Classification(ClassBased):
     """Wants each image's class to be told from its code by a linear layer, which is left behind after training.
 
     L = −log p(y | f), p(c | f) = softmax_c(s (w_c · f + b_c)), the mean over the anchors, in float32 (float64 stays).
@@ -39,35 +41,17 @@ class Classification(nn.Module):
         smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0,
         rate: PositiveFloat = 100.0,
     ) -> None:
-        super().__init__()
-        self.register_buffer("class_ids", class_ids, persistent=False)
+        super().__init__(class_ids, rate)
         self.weight = nn.Parameter(torch.zeros(len(class_ids), code_length))
         self.bias = nn.Parameter(torch.zeros(len(class_ids)))
         self.scale = scale
         self.smoothing = smoothing
-        self.rate = rate
 
-    def forward(
-        self, anchors: Tensor, references: Tensor, positives: Tensor, negatives: Tensor, labels: Tensor
-    ) -> Tensor:
-        """The loss of the anchors by their labels."""
-        logits, numbers = self.logits(anchors), self.numbers(labels)
-        total = F.cross_entropy(logits, numbers, label_smoothing=self.smoothing, reduction="sum")
-        return total / max(len(labels), 1)
+    def loss(self, codes: Tensor, numbers: Tensor) -> Tensor:
+        """The cross-entropy of the layer."""
+        return F.cross_entropy(self.logits(codes), numbers, label_smoothing=self.smoothing)
 
     def logits(self, codes: Tensor) -> Tensor:
         """s (W f + b) (A, C)."""
-        with torch.autocast(codes.device.type, enabled=False):
-            kind = torch.promote_types(torch.promote_types(codes.dtype, self.weight.dtype), torch.float32)
-            return self.scale * F.linear(codes.to(kind), self.weight.to(kind), self.bias.to(kind))
-
-    def numbers(self, labels: Tensor) -> Tensor:
-        """The place (A,) of each label among the classes."""
-        return torch.searchsorted(self.get_buffer("class_ids"), labels)
-
-    @torch.no_grad()
-    def statistics(
-        self, anchors: Tensor, references: Tensor, positives: Tensor, negatives: Tensor, labels: Tensor
-    ) -> dict[str, Tensor]:
-        """The share of images whose class is told right."""
-        return {"accuracy": (self.logits(anchors).argmax(1) == self.numbers(labels)).float().mean()}
+        kind = torch.promote_types(codes.dtype, self.weight.dtype)
+        return self.scale * F.linear(codes.to(kind), self.weight.to(kind), self.bias.to(kind))

@@ -13,7 +13,10 @@ import torch
 from deepret import __version__
 from deepret.distributed.ranks import machines, world
 
-PACKAGES = ("torch", "torchvision", "timm", "pytorch-lightning", "opencv-contrib-python-headless", "pillow", "numpy")
+PACKAGES = (
+    *("torch", "torchvision", "timm", "pytorch-lightning", "pytorch-metric-learning"),
+    *("opencv-contrib-python-headless", "pillow", "numpy"),
+)
 """Packages whose versions can change a figure."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
@@ -54,11 +54,15 @@ def check_learns(config: dict[str, Any]) -> None:
 
 def loss_of(node: dict[str, Any], network: Network, catalogue: Catalogue) -> nn.Module:
     """A loss, told of the classes of the train split and of the length of the codes where it asks for them."""
-    train = torch.tensor([split == "train" for split in catalogue.splits], dtype=torch.bool)
-    loss: nn.Module = build(
-        node, class_ids=torch.unique(catalogue.label_ids()[train]), code_length=code_length(network)
-    )
+    loss: nn.Module = build(node, class_ids=class_ids(catalogue), code_length=code_length(network))
     return loss
+
+
+def class_ids(catalogue: Catalogue) -> Tensor:
+    """The labels (C,) of the train split, ascending; no label is none of them."""
+    train = torch.tensor([split == "train" for split in catalogue.splits], dtype=torch.bool)
+    found: Tensor = torch.unique(catalogue.label_ids()[train])
+    return found[found >= 0]
 
 
 @torch.no_grad()
@@ -81,7 +85,7 @@ def freeze(network: Network, stage: Stage, config: dict[str, Any]) -> None:
 
 
 def ranking_rates(module: nn.Module, rate: float, projection_rate: float) -> Rates:
-    """What learns to rank, part by part: the network's parts and the loss.
+    """What learns to rank, part by part: the network's parts and the loss, or those that it is made of.
 
     Args:
         module: a ``Ranking``.
@@ -92,7 +96,15 @@ def ranking_rates(module: nn.Module, rate: float, projection_rate: float) -> Rat
     fast = {"projection": projection_rate}
     named = [(fast.get(name, getattr(part, "rate", 1.0)), part) for name, part in ranking.network.named_children()]
     parts = [(part, rate * own) for own, part in named]
-    return [*parts, (ranking.loss, rate * getattr(ranking.loss, "rate", 1.0))]
+    return [*parts, *((loss, rate * getattr(loss, "rate", 1.0)) for loss in losses_of(ranking.loss))]
+
+
+def losses_of(loss: nn.Module) -> list[nn.Module]:
+    """The losses that a loss is made of, by its ``parts``, however deep; itself where it has none."""
+    parts = getattr(loss, "parts", None)
+    if not isinstance(parts, nn.ModuleDict):
+        return [loss]
+    return [inner for part in parts.values() for inner in losses_of(part)]
 
 
 def optimiser(config: dict[str, Any], rates: Rates, steps: int) -> tuple[torch.optim.Optimizer, Any]:

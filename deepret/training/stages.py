@@ -27,7 +27,7 @@ from deepret.search.describe import Describer
 from deepret.training.batches import EpochBatches, epoch_batches
 from deepret.training.callbacks import Hear, KeepBest, KeepMined, SaveState, Watch
 from deepret.training.compiled import compile_training
-from deepret.training.learning import freeze, loss_of, optimiser, ranking_rates
+from deepret.training.learning import class_ids, freeze, loss_of, optimiser, ranking_rates
 from deepret.training.plan import FIRST, Stage, learns_regions, plan
 from deepret.training.preemption import Preemption
 from deepret.training.profile import Profile
@@ -67,7 +67,7 @@ class Training:
 
         Raises:
             UserError: no train split, fewer classes than a batch takes, batch statistics of batches that are never
-                whole, a cap that leaves no batch, or no boxes where regions are learned.
+                whole, a cap that leaves no batch, a loss that cannot be made, or no boxes where regions are learned.
         """
         if "train" not in self.catalogue.splits:
             raise UserError(
@@ -88,6 +88,7 @@ class Training:
             )
         if any(stage.kind == "ranking" and stage.epochs for stage in plan(self.config)):
             self.batches(miner, 1, None, lambda: 0)
+            build(self.config["loss"], class_ids=class_ids(self.catalogue), code_length=1)  # refuses what it cannot be
         if learns_regions(self.config):
             build(self.config["boxes"]).check(self.catalogue)
 

@@ -5,6 +5,7 @@ This file is also the program of each process.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -25,11 +26,15 @@ from deepret.training.memory import recomputed
 
 WORLDS, IMAGES, LIMIT = (2, 4), 12, 90
 LOSSES = [f"loss={name}" for name in groups()["loss"]]
-LOSSES += [f"loss=triplet loss.reduction={reduction}" for reduction in ("mean", "sum")]
+MORE = [f"loss=triplet loss.reduction={reduction}" for reduction in ("mean", "sum")]
 MINERS = [f"mining={name}" for name in groups()["mining"]]
 SIZES = {"loss=triplet": "loss.margin=0.5"}
 """What makes a loss see something in so small a batch."""
-CASES = [f"{loss} {miner}" for loss in LOSSES for miner in MINERS]
+MINED = ("loss=triplet", "loss=classification", "loss=contrastive", *MORE)
+GIVEN = "PARTS_OF_THE_TEST"
+"""Where the processes find what has been composed for them."""
+MARGIN = {f"mining={name}": {"margin": 0.5} for name in ("pool", "semi_hard")}
+CASES = [f"{loss} {miner}" for loss in [*LOSSES, *MORE] for miner in MINERS if loss in MINED or miner == "mining=all"]
 
 
 class Encoder(nn.Module):
@@ -61,14 +66,26 @@ def whole_batch() -> tuple[Tensor, Tensor]:
 
 
 @cache
+def nodes() -> dict[str, Any]:
+    """What the configuration says of the loss and the mining of each case; composed by the test alone, for speed."""
+    if given := os.environ.get(GIVEN):
+        found: dict[str, Any] = json.loads(Path(given).read_text())
+        return found
+    found = {}
+    for loss in {case.rpartition(" ")[0] for case in CASES}:
+        words = [*loss.split(), *filter(None, [SIZES.get(loss.split()[0])])]
+        found |= {loss: resolve(compose("train", words))["loss"]}
+    return found | {miner: resolve(compose("train", [miner]))["mining"] | MARGIN.get(miner, {}) for miner in MINERS}
+
+
+@cache
 def parts(case: str) -> tuple[Any, Any]:
     """Loss and mining, as a configuration has them."""
-    words = case.split()
-    config = resolve(compose("train", [*words, *filter(None, [SIZES.get(words[0])])]))
-    loss = build(config["loss"], class_ids=torch.arange(IMAGES // 3), code_length=5).double()
+    named, _, miner = case.rpartition(" ")
+    loss = build(nodes()[named], class_ids=torch.arange(IMAGES // 3), code_length=5).double()
     for part in loss.parameters():  # as if it had learned something
         nn.init.normal_(part, generator=torch.Generator().manual_seed(2))
-    return loss, build(config["mining"])
+    return loss, build(nodes()[miner])
 
 
 def loss_of(case: str, codes: Tensor, labels: Tensor) -> Tensor:
@@ -123,7 +140,9 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         "PYTHONPATH": os.pathsep.join(paths),
         "GLOO_SOCKET_IFNAME": "lo",
         "OMP_NUM_THREADS": "1",
+        GIVEN: str(folder / "parts.json"),
     }
+    (folder / "parts.json").write_text(json.dumps(nodes()))
     started = [
         subprocess.Popen(
             [sys.executable, __file__, str(i), str(count), str(folder)], env=environment, stderr=subprocess.PIPE

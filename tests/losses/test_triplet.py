@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pytorch_metric_learning import distances, losses
 from torch import Tensor
 
 from deepret.losses.triplet import Triplet, squared_distances, triplets_of
@@ -134,8 +135,6 @@ def test_distances_under_autocast_are_those_without() -> None:
 
 def test_agrees_with_pytorch_metric_learning() -> None:
     """An independent second: its loss has no ½ and averages over the triplets with a loss."""
-    losses = pytest.importorskip("pytorch_metric_learning.losses")
-    distances = pytest.importorskip("pytorch_metric_learning.distances")
     codes, positives, negatives = classes(5, 4, 8, spread=1.5)
     other = losses.TripletMarginLoss(0.1, distance=distances.LpDistance(normalize_embeddings=False, p=2, power=2))
     wanted = 0.5 * other(codes, torch.arange(5).repeat_interleave(4))

@@ -164,6 +164,11 @@ CASES: dict[str, Case] = {
     "no index": ("train", lambda t: ["~index"], ["index is missing", "index=torch"]),
     "no index in eval": ("eval", lambda t: ["~index"], ["index is missing", "index=torch"]),
     "no loss": ("train", lambda t: ["~loss"], ["loss is missing", "loss=triplet"]),
+    "a weight of no loss": (
+        "train",
+        lambda t: ["loss=sum", "+loss.weights.thrd=1"],
+        ["loss.weights.thrd", "there are: first, second"],
+    ),
     "no seed": ("train", lambda t: ["~seed"], ["seed is missing"]),
     "empty configuration": (
         "eval",
@@ -284,6 +289,7 @@ EARLY = (
     "unknown accelerator",
     "infinite margin",
     "no loss",
+    "a weight of no loss",
     "unknown mapping",
 )
 
@@ -293,6 +299,12 @@ def test_a_bad_setting_leaves_no_run_behind(program, tmp_path: Path, case: str) 
     name, words, _ = CASES[case]
     assert program(name, *FAST, *words(tmp_path)).code == 2
     assert not list((tmp_path / "outputs").glob("*"))
+
+
+def test_a_loss_that_cannot_be_made_is_said_before_any_work(program) -> None:
+    ended = program("train", *FAST, "loss=sum", "+loss.weights.thrd=1")
+    assert ended.code == 2
+    assert "1-ranking" not in ended.out  # the stages, which are told before the network is made
 
 
 @pytest.mark.parametrize("name", ["train", "eval"])

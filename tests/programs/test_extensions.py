@@ -15,7 +15,7 @@ from pydantic import PositiveFloat
 from deepret.models.types import Regions
 
 
-class Contrastive(nn.Module):
+class Apart(nn.Module):
     def __init__(self, margin: PositiveFloat = 0.7) -> None:
         super().__init__()
         self.margin = margin
@@ -63,7 +63,7 @@ made = []
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "outside_parts.py").write_text(CODE)
     for group, name, text in (
-        ("loss", "contrastive", "_target_: outside_parts.Contrastive\nmargin: 0.7\n"),
+        ("loss", "apart", "_target_: outside_parts.Apart\nmargin: 0.7\n"),
         ("regions", "halves", "_target_: outside_parts.Halves\n"),
         ("optimizer", "plain", "_target_: outside_parts.plain\n"),
         ("backbone", "patches", "_target_: outside_parts.Patches\n"),
@@ -81,7 +81,7 @@ def test_parts_from_outside_train_and_are_checked(program, outside: Path) -> Non
         "debug=fast",
         "trainer=cpu",
         "trainer.precision=32-true",
-        "loss=contrastive",
+        "loss=apart",
         "regions=halves",
         "backbone=patches",
     )

@@ -331,8 +331,9 @@ def test_killed_anywhere(tmp_path: Path, cache: Path, seed: int) -> None:
         ("workers=2", "regions.joint=true"),
         ("regions=grid", "mining=pool", "mining.margin=2.0", "batch.images=9", "batch.images_per_class=3"),
         ("regions=grid", "loss=classification"),
+        ("regions=grid", "loss=sum", "references=cross_batch", "references.start=3"),
     ],
-    ids=["workers", "joint", "pool", "classification"],
+    ids=["workers", "joint", "pool", "classification", "sum"],
 )
 def test_killed_anywhere_in_other_compositions(tmp_path: Path, cache: Path, words: tuple[str, ...]) -> None:
     words += ("stages.steps=6", "stages.ranking=4", "stages.proposals=3", "stages.refinement=2")

@@ -133,7 +133,8 @@ COMPOSITIONS = [
     ("projection=pca", "head=none"),
     ("projection=none", "input=square"),
     ("loss=classification", "loss.smoothing=0.1", "projection=none"),
-    ("backbone=resnet18", "backbone.pretrained=false"),
+    ("loss=sum", "loss@loss.losses.first=arcface", "references=cross_batch", "references.start=1", "mining=hardest"),
+    ("loss=listwise_ap", "backbone=resnet18", "backbone.pretrained=false"),
 ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,13 +11,33 @@ from networks import simplest
 from torch import Tensor, nn
 
 from deepret.config import compose
+from deepret.data.catalogue import Catalogue
 from deepret.errors import UserError
+from deepret.losses.norm_softmax import NormSoftmax
+from deepret.losses.sum import Sum
+from deepret.losses.triplet import Triplet
 from deepret.models.backbone.base import Backbone
 from deepret.models.backbone.rootsift import RootSIFT
 from deepret.models.input.square import Square
 from deepret.programs.shared import prepare
 from deepret.training.announce import images_per_second
-from deepret.training.learning import check_learns, code_length
+from deepret.training.learning import check_learns, class_ids, code_length, ranking_rates
+from deepret.training.ranking import Ranking
+from deepret.training.references.batch import WholeBatch
+
+
+def test_what_is_learned_has_its_own_rate() -> None:
+    network = simplest(RootSIFT(), Square, size=64)
+    classes, pairs = NormSoftmax(torch.arange(3), 5, rate=100.0), Triplet()
+    for loss, wanted in (
+        (classes, {classes: 50.0}),
+        (pairs, {pairs: 0.5}),
+        (Sum({"one": classes, "two": pairs}), {classes: 50.0, pairs: 0.5}),
+    ):
+        module = Ranking(network, loss, None, WholeBatch(), lambda _: (None, None), {})  # type: ignore[arg-type, return-value]
+        rates = dict(ranking_rates(module, 0.5, 3.0))
+        parts = {part: 1.5 if part is network.projection else 0.5 for part in network.children()}
+        assert rates == {**parts, **wanted}
 
 
 class OneSize(Backbone):
@@ -46,6 +67,14 @@ def test_what_does_not_learn_is_timed_too() -> None:
     still = simplest(one_size(), Square, size=64)
     still.requires_grad_(False)
     assert images_per_second(still, 64, "32-true") > 0
+
+
+def test_classes_are_those_of_train_that_have_a_label() -> None:
+    columns = {"sizes": [(8, 8)] * 5, "boxes": [[]] * 5, "views": [False] * 5}
+    found = Catalogue(
+        Path(), [*"abcde"], ["b", "a", "", "c", "b"], ["train", "val", "train", "train", "train"], **columns
+    )
+    assert class_ids(found).tolist() == [1, 2]
 
 
 def composed(*words: str) -> dict[str, Any]:
