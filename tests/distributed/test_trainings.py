@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,10 @@ FITTED = ("stages.ranking=0",)
 """Nothing of local features learns: they are kept as they are fitted."""
 POOL = ("mining.margin=2.0", "batch.images=6", "batch.images_per_class=3")
 NEEDS: dict[str, tuple[str, ...]] = {
-    "loss=triplet": ("loss.margin=1.0",),
-    "mining=pool": POOL,
-    "mining=semi_hard": ("mining.margin=1.0",),
+    "mining=all": ("loss.margin=1.0",),
+    "mining=hardest": ("loss.margin=1.0",),
+    "mining=pool": ("loss.margin=1.0", *POOL),
+    "mining=semi_hard": ("loss.margin=1.0", "mining.margin=1.0"),
     "experiment=neural_codes_l5_alexnet": ("backbone.pretrained=false",),
     "experiment=fisher256": ("aggregation.components=16",),
     "experiment=sparse_coding": ("aggregation.atoms=32",),
@@ -52,8 +54,9 @@ SPEED = ("images/s", "memory GB")
 
 def cases() -> dict[str, tuple[str, ...]]:
     """Words of each training, by its name."""
-    pairs = [(loss, "mining=all") for loss in named("loss")] + [("loss=triplet", mining) for mining in named("mining")]
-    found = {" ".join(pair): pair for pair in pairs}  # gradients are compared for every loss with every mining
+    found: dict[str, tuple[str, ...]] = {mining: ("loss=triplet", mining) for mining in named("mining")}
+    losses = groups()["loss"]  # two trainings learn by all of them; gradients are compared for each with every mining
+    found |= {f"losses {', '.join(half)}": added(half) for half in (losses[::2], losses[1::2])}
     found |= {memory: (memory, "references.start=3") for memory in named("references") if memory != "references=batch"}
     found["micro-batches"] = ("batch.microbatch=1",)
     found = {
@@ -61,6 +64,13 @@ def cases() -> dict[str, tuple[str, ...]]:
     }
     short = ("debug=fast", "trainer.precision=64-true", "stages.steps=2")
     return found | {name: (*short, name, *NEEDS.get(name, ())) for name in named("experiment") if name not in DROPS}
+
+
+def added(losses: Sequence[str]) -> tuple[str, ...]:
+    """Words for the sum of several losses, without the sum itself."""
+    first, second, *more = [loss for loss in losses if loss != "sum"]
+    begun = ("loss=sum", f"loss@loss.losses.first={first}", f"loss@loss.losses.second={second}")
+    return (*begun, *(f"+loss@loss.losses.{loss}={loss}" for loss in more))
 
 
 def named(group: str) -> list[str]:
