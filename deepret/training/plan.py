@@ -45,8 +45,9 @@ def plan(config: dict[str, Any]) -> list[Stage]:
             f"{name}=0: the regions are proposals, and an RPN that has learned nothing has none: take {name}=1 at "
             f"least, or regions=grid."
         )
+    included = stages.refinement if stages.refinement_included else 0
     return [
-        Stage(FIRST, "ranking", epochs(stages.ranking), True),
+        Stage(FIRST, "ranking", epochs(max(stages.ranking - included, 0)), True),
         Stage("2-proposals", "proposals", epochs(stages.proposals), False),
         Stage("3-ranking", "ranking", epochs(stages.refinement), False, stages.refinement_rate),
     ]

@@ -39,6 +39,8 @@ class StageSettings:
         ranking: epochs of ranking, with the grid where the regions are proposals; 0 passes the network on as it is.
         proposals: epochs over the cached maps, for regions that are learned, which need one at least.
         refinement: epochs of ranking over the proposals; 0 passes the network on as it is.
+        refinement_included: whether these are taken off ``ranking``, so that proposals take no more steps of ranking
+            than other regions do.
         proposals_rate: the RPN's learning rate, as a multiple of the optimiser's.
         refinement_rate: share of the learning rate that the refinement starts at.
         projection_rate: the projection's learning rate in ranking, as a multiple of the optimiser's.
@@ -55,6 +57,7 @@ class StageSettings:
     ranking: NonNegativeInt
     proposals: NonNegativeInt
     refinement: NonNegativeInt
+    refinement_included: bool = False
     save_every: PositiveInt | None = None
     proposals_rate: PositiveFloat = 10.0
     refinement_rate: Annotated[float, Field(gt=0, le=1)] = 0.5

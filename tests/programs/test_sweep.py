@@ -18,6 +18,7 @@ from omegaconf import OmegaConf
 
 from deepret.errors import Preempted, UserError
 from deepret.programs.sweep import kept, ledger_of, run_job
+from deepret.reports.matrix import matrix
 from deepret.runs.ledger import LEDGER, note, outcome, read_ledger
 from deepret.runs.run import Run, digest
 
@@ -46,6 +47,20 @@ def test_a_job_that_fails_does_not_end_the_others(program) -> None:
     assert again.code == 1
     assert again.out.count("is finished already") == 2
     assert sorted(p.name for p in Path("outputs").iterdir() if p.is_dir()) == runs
+
+
+@pytest.mark.slow
+def test_the_matrix_fills_its_cells_and_goes_on_where_it_ended(program) -> None:
+    words = ("-m", "experiment=matrix", "debug=fast", "trainer=cpu", "hydra.sweep.dir=sweep", "resume=auto")
+    chosen = ("regions=grid,rpn", "seed=0")
+    assert program("train", *words, *chosen, "loss=triplet").code == 0
+    ended = program("train", *words, *chosen, "loss=triplet,listwise_ap")
+    assert (ended.code, ended.out.count("is finished already")) == (0, 2)
+    found = matrix("outputs")
+    assert found["finished"] == 4
+    assert {name: {*cells} for name, cells in found["cells"].items()} == dict.fromkeys(
+        ["grid", "rpn"], {"triplet", "listwise_ap"}
+    )
 
 
 def job(task: Any, output: Path, words: tuple[str, ...] = ("seed=1",)) -> float:

@@ -28,6 +28,13 @@ def test_proposals_take_three_stages_and_other_regions_one() -> None:
     ]
 
 
+@pytest.mark.parametrize(("ranking", "found"), [(3, [1, 2]), (2, [0, 2]), (1, [0, 2])])
+def test_what_refines_may_come_off_what_ranks(ranking: int, found: list[int]) -> None:
+    words = (*LENGTHS, f"stages.ranking={ranking}", "stages.refinement_included=true")
+    assert [s.epochs for s in plan(composed("regions=rpn", *words)) if s.kind == "ranking"] == found
+    assert [s.epochs for s in plan(composed("regions=grid", *words))] == [ranking]
+
+
 @pytest.mark.parametrize(("cap", "epochs"), [(1, [1, 1, 1]), (4, [3, 4, 2]), (-1, [3, 5, 2])])
 def test_a_cap_holds_for_every_stage(cap: int, epochs: list[int]) -> None:
     assert [s.epochs for s in plan(composed("regions=rpn", *LENGTHS, f"trainer.max_epochs={cap}"))] == epochs
