@@ -13,10 +13,13 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from pydantic import NonNegativeInt
+
 from deepret.comma_separated import comma_separated
 from deepret.errors import UserError
 from deepret.files import write_whole
 from deepret.reports.command import command
+from deepret.reports.cost import costs
 from deepret.reports.gallery import save_png
 from deepret.reports.heat_map import heat_map
 from deepret.reports.sweep import Job, jobs_of, shown, sweep_of, varied
@@ -38,6 +41,7 @@ class Trained:
         score: mAP in per cent.
         before: the same before training, where the run's folder says it.
         seconds: what the run took, scores included, where its folder says it.
+        checkpoint: of its last stage, where there is one.
     """
 
     row: str
@@ -46,6 +50,7 @@ class Trained:
     score: float
     before: float | None
     seconds: float | None
+    checkpoint: Path | None = None
 
 
 def matrix(
@@ -54,6 +59,7 @@ def matrix(
     columns: str = "loss",
     sweep: str | None = None,
     picture: str | None = None,
+    photographs: NonNegativeInt = 8,
 ) -> dict[str, Any]:
     """Tells what each choice of one setting gives with each choice of another: mean mAP and its spread over seeds.
 
@@ -66,10 +72,11 @@ def matrix(
         columns: the setting whose choices are columns.
         sweep: the sweep's name, ``sweep-DATE_TIME``; the newest by default.
         picture: where the picture goes; ``matrix.png`` in the output folder by default.
+        photographs: how many a network of each row describes, so that its cost is known; 0 leaves that out.
 
     Returns:
-        what the last line prints: ``cells``, mean mAP in 0…1 of each row and column, the ``best`` of them, and how much
-        of the differences ``explained`` says that each setting explains.
+        what the last line prints: ``cells``, mean mAP in 0…1 of each row and column, the ``best`` of them, how much
+        of the differences ``explained`` says that each setting explains, and ``milliseconds`` a photograph.
 
     Raises:
         UserError: no sweep was written down there, none of its jobs is finished, or they differ in another setting too.
@@ -85,12 +92,13 @@ def matrix(
         )
     cells = means(found)
     shares = explained(found, rows, columns)
+    cost, lacking = cost_of(found, photographs)
     tables = {
-        f"mAP %, {rows} × {columns}": table_of(found, cells),
+        f"mAP %, {rows} × {columns}": table_of(found, cells, cost),
         "What explains the differences": (["", "share %"], [[name, 100 * share] for name, share in shares.items()]),
     }
     left = [job for job in jobs if job.status != "finished"]
-    said = reading(found, cells, rows, columns, [job.name for job in left])
+    said = [*reading(found, cells, rows, columns, [job.name for job in left]), *lacking]
     print(f"{name}\n\n{as_text(tables)}\n\n" + "\n".join(said))
     page = "\n\n".join([f"# {rows} × {columns}", *as_sections(tables), "\n".join(f"- {line}" for line in said)])
     write_whole(folder / "matrix.md", f"{page}\n".encode())
@@ -104,7 +112,14 @@ def matrix(
     for (one, other), scores in cells.items():
         nested.setdefault(one, {})[other] = round(mean(scores) / 100, 5)
     chosen = {rows: row, columns: column, "mAP": round(mean(best) / 100, 5)}
-    return {"jobs": len(jobs), "finished": len(found), "cells": nested, "best": chosen, "explained": shares}
+    return {
+        "jobs": len(jobs),
+        "finished": len(found),
+        "cells": nested,
+        "best": chosen,
+        "explained": shares,
+        "milliseconds": cost,
+    }
 
 
 def check_settings(jobs: Sequence[Job], rows: str, columns: str, output: str) -> None:
@@ -147,9 +162,27 @@ def trained(folder: Path, sweep: str, jobs: Sequence[Job], rows: str, columns: s
                 100 * job.score,
                 None if before is None else 100 * before,
                 result.get("seconds"),
+                last_checkpoint(result),
             )
         )
     return found
+
+
+def last_checkpoint(result: dict[str, Any]) -> Path | None:
+    """The checkpoint that a run ended with, if it is there."""
+    path = Path(result.get("checkpoint") or "")
+    return path if path.is_file() else None
+
+
+def cost_of(found: Sequence[Trained], photographs: int) -> tuple[dict[str, float], list[str]]:
+    """Milliseconds a photograph, by the choice of the one setting, and why there are none where there are not."""
+    each = {run.row: run.checkpoint for run in reversed(found) if run.checkpoint is not None}
+    if not (each and photographs):
+        return {}, []
+    try:
+        return {name: round(value, 2) for name, value in costs(each, photographs).items()}, []
+    except UserError as error:
+        return {}, [f"What a photograph costs is not known: {error}"]
 
 
 def names(found: Sequence[Trained]) -> tuple[list[str], list[str]]:
@@ -170,8 +203,8 @@ def told(scores: Sequence[float]) -> str:
     return f"± {stdev(scores):.1f} ({len(scores)})" if len(scores) > 1 else "one run"
 
 
-def table_of(found: Sequence[Trained], cells: dict[tuple[str, str], list[float]]) -> Table:
-    """A row for each choice of the one setting: before training, each choice of the other, and what a run took."""
+def table_of(found: Sequence[Trained], cells: dict[tuple[str, str], list[float]], cost: dict[str, float]) -> Table:
+    """A row for each choice of the one setting: before training, each choice of the other, and what that took."""
     rows, columns = names(found)
     lines: list[list[object]] = []
     for row in rows:
@@ -179,8 +212,9 @@ def table_of(found: Sequence[Trained], cells: dict[tuple[str, str], list[float]]
         before = [run.before for run in own if run.before is not None]
         seconds = [run.seconds for run in own if run.seconds is not None]
         each = [None if (row, c) not in cells else f"{mean(cells[row, c]):.2f} {told(cells[row, c])}" for c in columns]
-        lines.append([row, mean(before) if before else None, *each, round(mean(seconds)) if seconds else None])
-    return ["", BEFORE, *columns, "seconds a run"], lines
+        took = round(mean(seconds)) if seconds else None
+        lines.append([row, mean(before) if before else None, *each, took, cost.get(row)])
+    return ["", BEFORE, *columns, "seconds a run", "ms a photograph"], lines
 
 
 def explained(found: Sequence[Trained], rows: str, columns: str) -> dict[str, float]:

@@ -60,6 +60,7 @@ def test_the_matrix_fills_its_cells_and_goes_on_where_it_ended(program) -> None:
     assert found["finished"] == 4
     assert {*found["cells"]} == {"grid", "rpn"}
     assert all({*cells} == {"triplet", "listwise_ap"} for cells in found["cells"].values())
+    assert {*found["milliseconds"]} == {"grid", "rpn"}
 
 
 def job(task: Any, output: Path, words: tuple[str, ...] = ("seed=1",)) -> float:

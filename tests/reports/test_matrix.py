@@ -40,8 +40,8 @@ def test_tells_mean_and_spread_of_each_cell_and_the_best(tmp_path: Path, capsys:
     assert found["cells"] == {"grid": {"triplet": 0.72, "arcface": 0.62}, "rpn": {"triplet": 0.82}}
     assert found["best"] == {"regions": "rpn", "loss": "triplet", "mAP": 0.82}
     page = (tmp_path / "matrix.md").read_text()
-    assert "| grid | 50.00 | 72.00 ± 2.0 (3) | 62.00 ± 2.0 (3) | 101 |" in page
-    assert "| rpn | 50.00 | 82.00 ± 2.0 (3) | - | 100 |" in page
+    assert "| grid | 50.00 | 72.00 ± 2.0 (3) | 62.00 ± 2.0 (3) | 101 | - |" in page
+    assert "| rpn | 50.00 | 82.00 ± 2.0 (3) | - | 100 | - |" in page
     out = capsys.readouterr().out
     assert "The best is regions=rpn loss=triplet: 82.0, ± 2.0 (3)." in out
     assert "regions: rpn 82.0, grid 67.0." in out
