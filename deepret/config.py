@@ -138,6 +138,18 @@ def changes(group: str, option: str, folders: list[str] | None = None) -> dict[s
     return {key: value for node in nodes if "defaults" in node for key, value in node.items() if key != "defaults"}
 
 
+def brought(group: str, option: str, folders: list[str] | None = None) -> dict[str, str]:
+    """Options of other groups that an option brings, as regions=attention brings weighting=attention."""
+    files = [root / group / f"{option}.yaml" for root in [conf_dir(), *map(Path, folders or [])]]
+    entries = [entry for file in files if file.is_file() for entry in OmegaConf.load(file).get("defaults", [])]
+    pairs = [pair for entry in entries if not isinstance(entry, str) for pair in entry.items()]
+    return {
+        str(key).removeprefix("override /").partition("@")[0]: str(value)
+        for key, value in pairs
+        if str(key).startswith("override /")
+    }
+
+
 def known(program: str) -> list[str]:
     """The settings that stand at the top of a program's file in ``conf/``: its groups, then its own keys."""
     return [name for name in named(program) if name not in ("experiment", "debug")]

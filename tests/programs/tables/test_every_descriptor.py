@@ -10,7 +10,7 @@ import pytest
 from deepret.config import groups
 from deepret.programs.tables.rows import DESCRIPTORS
 
-TRAININGS = {"landmarks", "retraining"}
+TRAININGS = {"landmarks", "retraining", "regional_attention"}
 SMALL = {
     "mac": ("", 1280),
     "spoc": ("head.dim=8", 8),
