@@ -132,10 +132,23 @@ def options(group: str, folders: list[str] | None = None) -> list[dict[str, Any]
 
 def changes(group: str, option: str, folders: list[str] | None = None) -> dict[str, Any]:
     """What an option sets on top of the option that it is built on; nothing where it stands on its own."""
-    files = [root / group / f"{option}.yaml" for root in [conf_dir(), *map(Path, folders or [])]]
-    found = [OmegaConf.load(file) for file in files if file.is_file()]
-    nodes = [cast("dict[str, Any]", OmegaConf.to_container(node, resolve=False)) for node in found]
+    nodes = _files_of(group, option, folders)
     return {key: value for node in nodes if "defaults" in node for key, value in node.items() if key != "defaults"}
+
+
+def brought(group: str, option: str, folders: list[str] | None = None) -> dict[str, str]:
+    """Options of other groups that an option brings, as regions=attention brings weighting=attention."""
+    entries = [entry for node in _files_of(group, option, folders) for entry in node.get("defaults", [])]
+    pairs = [pair for entry in entries if isinstance(entry, dict) for pair in entry.items()]
+    sign = "override /"
+    return {str(k).removeprefix(sign).partition("@")[0]: str(v) for k, v in pairs if str(k).startswith(sign)}
+
+
+def _files_of(group: str, option: str, folders: list[str] | None) -> list[dict[str, Any]]:
+    """What the files of an option hold, interpolations as they are written; none where there is no such option."""
+    files = [root / group / f"{option}.yaml" for root in [conf_dir(), *map(Path, folders or [])]]
+    found = [OmegaConf.to_container(OmegaConf.load(file), resolve=False) for file in files if file.is_file()]
+    return [cast("dict[str, Any]", node) for node in found if isinstance(node, dict)]
 
 
 def known(program: str) -> list[str]:

@@ -16,7 +16,7 @@ from deepret.errors import UserError, closest
 
 INJECTED = frozenset(
     {
-        *("channels", "stride", "mean", "std"),  # of the backbone, for all other parts of a network
+        *("channels", "map_channels", "stride", "mean", "std"),  # of the backbone, for all other parts of a network
         *("class_ids", "code_length"),  # labels that are learned, and of the codes, for losses
         *("params", "optimizer", "total_steps"),
         *("catalogue", "index"),

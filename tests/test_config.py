@@ -107,6 +107,31 @@ def test_a_folder_outside_adds_options(tmp_path: Path) -> None:
         config.compose("train", [], [str(tmp_path / "nowhere")])
 
 
+@pytest.mark.parametrize("program", ["train", "eval"])
+def test_attention_is_the_grid_with_a_weighting_that_other_words_may_take_away(program: str) -> None:
+    def parts(*words: str) -> list[str]:
+        found = composed(*words, program=program)
+        return [found[part]["_target_"].rpartition(".")[2] for part in ("regions", "weighting")]
+
+    assert parts() == ["Grid", "Uniform"]
+    assert parts("regions=attention") == parts("experiment=rmac", "regions=attention") == ["Grid", "Attention"]
+    assert parts("experiment=regional_attention") == ["Grid", "Attention"]
+    assert parts("regions=attention", "weighting=centre") == ["Grid", "Centre"]
+    assert parts("experiment=regional_attention", "regions=grid") == ["Grid", "Uniform"]
+    assert parts("regions=rpn", "weighting=attention") == ["RPN", "Attention"]
+    assert composed("regions=attention", "regions.levels=5", program=program)["regions"]["levels"] == 5
+    assert composed("regions=attention", "weighting.hidden=8", program=program)["weighting"]["hidden"] == 8
+
+
+def test_what_an_option_brings_is_read_from_its_file(tmp_path: Path) -> None:
+    assert config.brought("regions", "attention") == {"weighting": "attention"}
+    assert config.brought("regions", "rpn_spread") == config.brought("regions", "none such") == {}
+    (tmp_path / "regions").mkdir()
+    text = "defaults: [grid, override /weighting@_global_.weighting: centre, override /head: none]\n"
+    (tmp_path / "regions" / "mine.yaml").write_text(text)
+    assert config.brought("regions", "mine", [str(tmp_path)]) == {"weighting": "centre", "head": "none"}
+
+
 def test_composing_goes_on_within_a_sweep() -> None:
     with initialize_config_dir(str(config.conf_dir()), version_base="1.3"):
         running = GlobalHydra.instance().hydra

@@ -42,7 +42,8 @@ def build_network(config: dict[str, Any], *, weights: bool = True, regions: dict
 
 def supplied_by(backbone: Any) -> dict[str, Any]:
     """What the other parts' constructors are told of the backbone; ``channels`` is what the part before them gives."""
-    return {name: getattr(backbone, name) for name in ("channels", "stride", "mean", "std")}
+    own = {name: getattr(backbone, name) for name in ("channels", "stride", "mean", "std")}
+    return {**own, "map_channels": own["channels"]}
 
 
 def load_state(network: Network, state: dict[str, Any], where: str, *, optional: tuple[str, ...] = ()) -> None:
@@ -55,7 +56,7 @@ def load_state(network: Network, state: dict[str, Any], where: str, *, optional:
         optional: prefixes of names that may be missing or left over, such as ``regions.``.
 
     Raises:
-        UserError: tensors that are missing, left over or of another shape.
+        UserError: tensors that are missing, left over or of another shape, or that hold no numbers.
     """
     own = network.state_dict()
     missing = [k for k in own if k not in state and not k.startswith(optional)]
@@ -71,7 +72,13 @@ def load_state(network: Network, state: dict[str, Any], where: str, *, optional:
         )
         raise UserError(
             f"{where}: does not fit the network: {first} ({len(missing)} missing, {len(extra)} left over, "
-            f"{len(shapes)} of another shape). Leave backbone, projection, aggregation "
-            f"and head as the checkpoint has them."
+            f"{len(shapes)} of another shape). Leave backbone, projection, weighting, "
+            f"aggregation and head as the checkpoint has them."
+        )
+    broken = [k for k in own if k in state and state[k].is_floating_point() and not state[k].isfinite().all()]
+    if broken:
+        raise UserError(
+            f"{where}: {broken[0]} holds values that are no numbers: the training that wrote it has diverged, or the "
+            f"file is damaged; name another checkpoint."
         )
     network.load_state_dict({k: v for k, v in state.items() if k in own}, strict=False)

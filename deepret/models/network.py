@@ -73,6 +73,15 @@ class Network(nn.Module):
         self.aggregation = aggregation
         self.head = head
 
+    def train(self, mode: bool = True) -> Network:
+        """Sets training mode, in which parts that are frozen stay as in evaluation."""
+        super().train(mode)
+        for part in self.children():
+            own = [parameter.requires_grad for parameter in part.parameters()]
+            if own and not any(own):
+                part.eval()
+        return self
+
     def forward(self, images: Tensor) -> Codes:
         """Codes of images (B, 3, h, w) in 0…255; in evaluation mode, over all views of the input."""
         if self.training:

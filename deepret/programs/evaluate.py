@@ -43,6 +43,7 @@ from deepret.programs.shared import (
 from deepret.quiet import quiet
 from deepret.reports.gallery import gallery, save_png
 from deepret.reports.table import results_report
+from deepret.reports.weighed import weighed, weighs
 from deepret.runs import checkpoint as checkpoints
 from deepret.search.reduced import Describe, first_entries, reduce_codes
 from deepret.training.fitting.parts import fitting_rows
@@ -101,8 +102,10 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     else:
         assert path is not None
         network = build_network(config, weights=False)
-        changed = ("regions.",) if config["regions"] != found["deepret"]["config"]["regions"] else ()
-        load_state(network, checkpoints.network_state(found), str(path), optional=changed)
+        changed = ["regions."] if config["regions"] != found["deepret"]["config"]["regions"] else []
+        if not network.weighting.state_dict():  # the network without its attention
+            changed.append("weighting.")
+        load_state(network, checkpoints.network_state(found), str(path), optional=tuple(changed))
     if path is not None and catalogue is not None:
         for text in trained_on(catalogue, path, drawn="test_share" in config["data"]):
             check.report(text)
@@ -113,6 +116,9 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     if config.get("gallery") and rank() == 0:
         folder = Path(config["output"]).expanduser() / "eval" if path is None else path.parent / "pictures"
         more["picture"] = str(save_png(gallery(result), folder / "results.png"))
+        if weighs(network):
+            drawn = gallery(result, heat=weighed(network, device))
+            more["picture of weights"] = str(save_png(drawn, folder / "weights.png"))
     return tell(name, result, more, start)
 
 
@@ -126,8 +132,9 @@ def tell(name: str, result: Result, more: dict[str, Any], start: float) -> dict[
         start: when the program began, by ``time.perf_counter``.
     """
     print(results_report({name: result}), flush=True)
-    if "picture" in more:
-        print(f"picture: {more['picture']}")
+    for name in ("picture", "picture of weights"):
+        if name in more:
+            print(f"{name}: {more[name]}")
     values = {**result.summary(), **more, "seconds": round(time.perf_counter() - start, 1)}
     last_line(values)
     return values

@@ -53,7 +53,9 @@ def overlay(stored: Node, words: list[str], where: str, folders: list[str] | Non
                 f"data=miniature, or leave checkpoint out."
             )
     given = _plain(configuration.compose("eval", [str(p.input_line) for p in chosen], folders))
-    replaced = {p.key_or_group: str(p.value()) for p in chosen}
+    named = {p.key_or_group: str(p.value()) for p in chosen}
+    replaced = {k: v for name, option in named.items() for k, v in configuration.brought(name, option, folders).items()}
+    replaced |= named
     merged = _plain(configuration.compose("eval", [], folders))
     for name in merged:
         if name in replaced and name not in given:  # ~group

@@ -32,6 +32,7 @@ from deepret.quiet import quiet
 from deepret.reports.gallery import before_after, gallery, save_png
 from deepret.reports.looked_at import looked_at
 from deepret.reports.table import results_columns, results_report, results_table
+from deepret.reports.weighed import weighed, weighs
 from deepret.runs.checkpoint import write_bytes
 from deepret.runs.run import Run
 from deepret.training.announce import Forecast, announcement
@@ -205,13 +206,15 @@ def is_scored(catalogue: Catalogue, config: dict[str, Any]) -> bool:
 
 
 def pictures(run: Run, training: Training, network: Network, results: dict[str, Result]) -> None:
-    """Draws the first results of some queries, before and after, and the regions that the network looks at."""
+    """Draws the first results of some queries, before and after, the regions that the network looks at, and weights."""
     before, after = results["before training"], results[list(results)[-1]]
     folder = run.folder / "pictures"
     saved = {
         "before and after": save_png(before_after(before, after), folder / "before_after.png"),
         "results": save_png(gallery(after, regions=looked_at(network, training.device)), folder / "results.png"),
     }
+    if weighs(network):
+        saved["weights"] = save_png(gallery(after, heat=weighed(network, training.device)), folder / "weights.png")
     for name, path in saved.items():
         training.logs.picture(name, path)
     print(f"pictures: {', '.join(str(p) for p in saved.values())}", flush=True)

@@ -13,6 +13,7 @@ from deepret.benchmarks.result import Result
 from deepret.data.photo import Photo, open_photo, upright_size
 from deepret.errors import UserError
 from deepret.files import replacing
+from deepret.reports.weighed import coloured
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels of the upright photograph, half-open."""
@@ -29,6 +30,7 @@ def gallery(
     side: int = 160,
     queries: Sequence[int] | None = None,
     regions: Callable[[Photo], Sequence[Box]] | None = None,
+    heat: Callable[[Photo], Tensor] | None = None,
 ) -> Image.Image:
     """A row for each query: the query at the left in a blue frame with its AP, then its first results.
 
@@ -39,6 +41,7 @@ def gallery(
         side: of a cell, in pixels.
         queries: which queries instead, by number.
         regions: a photograph's boxes in pixels of the upright image, to be drawn on it.
+        heat: what the cells (H, W) of a photograph weigh, to be shown in colours over it.
     """
     chosen = list(queries) if queries is not None else spread(result.ap, rows)
     font = ImageFont.load_default(size=max(10, side // 11))
@@ -50,9 +53,9 @@ def gallery(
     pen.text((GAP, GAP + text // 4), title, INK, font=font, anchor="lt")
     for row, query in enumerate(chosen):
         top = GAP + text + row * (pitch + text)
-        paste(sheet, result.queries[query], (GAP, top), side, QUERY, regions)
+        paste(sheet, result.queries[query], (GAP, top), side, QUERY, regions, heat)
         pen.text((GAP + side // 2, top + side + text // 4), _ap(result, query), INK, font=font, anchor="mt")
-        _results(sheet, result, query, (3 * GAP + pitch, top), columns, side, regions)
+        _results(sheet, result, query, (3 * GAP + pitch, top), columns, side, regions, heat)
     return sheet
 
 
@@ -134,12 +137,13 @@ def _results(
     columns: int,
     side: int,
     regions: Callable[[Photo], Sequence[Box]] | None,
+    heat: Callable[[Photo], Tensor] | None = None,
 ) -> None:
     first = [i for i in result.ranking[query, :columns].tolist() if i >= 0]
     for column, i in enumerate(first):
         colour = RIGHT if i in result.relevant[query] else WRONG
         place = (corner[0] + column * (side + GAP), corner[1])
-        paste(sheet, result.database[i], place, side, colour, regions)
+        paste(sheet, result.database[i], place, side, colour, regions, heat)
 
 
 def paste(
@@ -149,14 +153,17 @@ def paste(
     side: int,
     colour: str,
     regions: Callable[[Photo], Sequence[Box]] | None,
+    heat: Callable[[Photo], Tensor] | None = None,
 ) -> None:
-    """Puts a photograph into the middle of a square cell, framed, with its own box and its regions drawn on it."""
+    """Puts a photograph into the middle of a square cell, framed, with what is known of it drawn on it."""
     inner = side - 2 * _FRAME
     image = open_photo(photo.path, max_side=inner)
     scale = inner / max(image.size)
     image = image.resize(
         (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.LANCZOS
     )
+    if heat is not None:
+        image = coloured(image, heat(photo))
     pen = ImageDraw.Draw(image)
     across = upright_size(photo.path)
     for box in regions(photo) if regions else []:

@@ -132,7 +132,8 @@ def ranking_forecast(network: Network, epochs: int, steps: int, images: int) -> 
     """
     learned = sum(p.numel() for p in network.parameters() if p.requires_grad)
     frozen = sum(p.numel() for p in network.parameters()) - learned
-    statistics = "frozen too" if getattr(network.backbone, "freeze_batchnorm", False) else "learned"
+    still = getattr(network.backbone, "freeze_batchnorm", False)
+    statistics = "frozen too" if still or not any(p.requires_grad for p in network.backbone.parameters()) else "learned"
     return (
         f"{learned / 1e6:.1f} M parameters learn, {frozen / 1e6:.1f} M are frozen, batch-norm statistics are "
         f"{statistics}; {epochs} epochs × {steps} steps × {images} images"

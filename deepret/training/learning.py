@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from deepret.data.catalogue import Catalogue
-from deepret.errors import UserError
-from deepret.models.build import build_network
+from deepret.errors import UserError, closest
+from deepret.models.build import PARTS, build_network
 from deepret.models.network import Network
 from deepret.parts import build, locate
 from deepret.training.plan import Stage, learns_regions, plan
@@ -36,20 +36,46 @@ def _local(config: dict[str, Any]) -> bool:
 
 
 def check_learns(config: dict[str, Any]) -> None:
-    """Refuses to train a network of local features in which nothing learns.
+    """Refuses stages of ranking in which nothing of the network would learn, where that is likely.
 
     Raises:
-        UserError: it is one, or regions are to be learned, which need maps.
+        UserError: a network of local features in which nothing learns, or regions that are to be learned beside them,
+            which need maps; names in ``stages.learns`` that no part has, or parts in which nothing learns.
     """
     check_regions(config)
-    if not _local(config):
+    names, chosen = learning_parts(config), config["stages"].get("learns", "all") != "all"
+    for name in names:
+        if name not in PARTS:
+            raise UserError(f"stages.learns: the network has no part {name!r}; {closest(name, PARTS)}")
+    if chosen and config["regions"].get("joint", False) and "regions" not in names:
+        raise UserError(
+            "regions.joint=true: the RPN is to learn on in the last stage, and stages.learns does not name regions; "
+            "name them, or take regions.joint=false."
+        )
+    if not (_local(config) or chosen):
         return
-    network = build_network(config, weights=False)
-    if any(stage.epochs for stage in plan(config)) and not any(p.requires_grad for p in network.parameters()):
+    for stage in plan(config):
+        if stage.kind != "ranking" or not stage.epochs:
+            continue
+        network = build_network(config, weights=False, regions=config["first_regions"] if stage.first_regions else None)
+        freeze(network, stage, config)
+        if any(parameter.requires_grad for parameter in network.parameters()):
+            continue
+        if chosen:
+            raise UserError(
+                f"stages.learns=[{','.join(names)}]: nothing learns there in stage {stage.name}: name parts that do, "
+                f"such as [weighting] with weighting=attention, or take stages.learns=all."
+            )
         raise UserError(
             "backbone: it gives local features, and no other part of this network learns either: score it as it is "
             "with eval.py, or keep what is fitted without any training: stages.ranking=0."
         )
+
+
+def learning_parts(config: dict[str, Any]) -> tuple[str, ...]:
+    """Names of the network's parts that may learn to rank."""
+    names = config["stages"].get("learns", "all")
+    return PARTS if names == "all" else tuple(names)
 
 
 def loss_of(node: dict[str, Any], network: Network, catalogue: Catalogue) -> nn.Module:
@@ -78,10 +104,18 @@ def code_length(network: Network, size: int = 224) -> int:
 
 
 def freeze(network: Network, stage: Stage, config: dict[str, Any]) -> None:
-    """Freezes proposals while a network learns to rank: they learn by a loss of their own, unless ``joint`` says so."""
+    """Freezes what does not learn in a stage of ranking: parts that ``stages.learns`` leaves out, and proposals.
+
+    These learn by a loss of their own, unless ``joint`` says so. What is frozen is as in evaluation, too.
+    """
+    if stage.kind != "ranking":
+        return
+    for name in set(PARTS) - set(learning_parts(config)):
+        getattr(network, name).requires_grad_(False)
     proposed = learns_regions(config) and not stage.first_regions
-    if stage.kind == "ranking" and proposed and not config["regions"].get("joint", False):
+    if proposed and not config["regions"].get("joint", False):
         network.regions.requires_grad_(False)
+    network.train()
 
 
 def ranking_rates(module: nn.Module, rate: float, projection_rate: float) -> Rates:

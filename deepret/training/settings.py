@@ -36,6 +36,8 @@ class StageSettings:
     Args:
         steps: batches an epoch; after each epoch the state is saved.
         save_every: steps between two saves within an epoch of ranking, or None for none; SIGUSR1 and SIGTERM save too.
+        learns: the parts of the network that learn to rank, by name, such as [weighting], or all; others are frozen.
+            What a loss learns itself learns whatever is named.
         ranking: epochs of ranking, with the grid where the regions are proposals; 0 passes the network on as it is.
         proposals: epochs over the cached maps, for regions that are learned, which need one at least.
         refinement: epochs of ranking over the proposals; 0 passes the network on as it is.
@@ -58,6 +60,7 @@ class StageSettings:
     proposals: NonNegativeInt
     refinement: NonNegativeInt
     refinement_included: bool = False
+    learns: Literal["all"] | list[str] = "all"
     save_every: PositiveInt | None = None
     proposals_rate: PositiveFloat = 10.0
     refinement_rate: Annotated[float, Field(gt=0, le=1)] = 0.5

@@ -14,7 +14,7 @@ from deepret.config import conf_dir
 from deepret.parts import INJECTED, check, signature
 
 GROUPS = ("input", "backbone", "regions", "pooling", "projection", "weighting", "aggregation", "head")
-SUPPLIED = {"channels": 1280, "stride": 32, "mean": [0.5] * 3, "std": [0.5] * 3}
+SUPPLIED = {"channels": 1280, "map_channels": 1280, "stride": 32, "mean": [0.5] * 3, "std": [0.5] * 3}
 OFFLINE = {"pretrained": False}
 CHOSEN = {
     "timm": {"name": "resnet10t"},
@@ -31,7 +31,8 @@ def read(path: Path) -> dict[str, Any]:
     """What a file sets, on top of the file that it is built on."""
     node: dict[str, Any] = yaml.safe_load(path.read_text())
     for option in node.pop("defaults", []):
-        node = read(path.with_stem(option)) | node
+        if isinstance(option, str):  # and not an option of another group, which it brings
+            node = read(path.with_stem(option)) | node
     return node
 
 

@@ -75,6 +75,16 @@ def test_a_part_named_again_keeps_its_settings_and_another_takes_its_file() -> N
     assert named["backbone"]["name"] == "resnet50"
 
 
+def test_what_an_option_brings_counts_as_named() -> None:
+    plain, weighed = stored(), stored("regions=attention", "weighting.hidden=8", "regions.levels=2")
+    found = laid(plain, "regions=attention")
+    assert found["weighting"]["_target_"].endswith("Attention")
+    found = laid(weighed, "regions=attention")
+    assert (found["weighting"]["hidden"], found["regions"]["levels"]) == (8, 2)
+    assert laid(weighed)["weighting"]["hidden"] == laid(weighed, "regions=grid")["weighting"]["hidden"] == 8
+    assert laid(weighed, "regions=attention", "weighting=uniform")["weighting"]["_target_"].endswith("Uniform")
+
+
 def test_what_followed_the_cache_follows_it() -> None:
     assert laid(stored("cache=a"), "cache=b")["data"]["cache"] == "b"
     assert laid(stored("cache=a", "data.cache=c"), "cache=b")["data"]["cache"] == "c"

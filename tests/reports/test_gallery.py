@@ -140,3 +140,18 @@ def test_a_picture_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: p
     assert [p.name for p in path.parent.iterdir()] == ["a.png"]
     with Image.open(path) as image:
         assert image.size == (4, 3)
+
+
+def test_what_cells_weigh_is_shown_on_queries_and_results_alike(result: Result) -> None:
+    asked: list[str] = []
+
+    def heat(photo: Photo) -> torch.Tensor:
+        asked.append(photo.path.name)
+        return torch.tensor([[0.0, 2.0]])
+
+    drawn = gallery(result, columns=4, side=108, queries=[0], heat=heat)
+    assert asked == ["0.png", "1.png", "2.png", "3.png", "4.png"]
+    for column in (-1, 2):
+        shown = cell(drawn, column, 0, 108)
+        left, right = shown.getpixel((10, 54)), shown.getpixel((98, 54))
+        assert left[2] - left[0] > 40 > 0 > right[2] - right[0]  # type: ignore[index]  # blue, then red

@@ -18,10 +18,12 @@ from deepret.losses.sum import Sum
 from deepret.losses.triplet import Triplet
 from deepret.models.backbone.base import Backbone
 from deepret.models.backbone.rootsift import RootSIFT
+from deepret.models.build import PARTS, build_network
 from deepret.models.input.square import Square
 from deepret.programs.shared import prepare
 from deepret.training.announce import images_per_second
-from deepret.training.learning import check_learns, class_ids, code_length, ranking_rates
+from deepret.training.learning import check_learns, class_ids, code_length, freeze, ranking_rates
+from deepret.training.plan import plan
 from deepret.training.ranking import Ranking
 from deepret.training.references.batch import WholeBatch
 
@@ -105,3 +107,72 @@ def test_local_features_alone_are_not_trained(words: tuple[str, ...], said: str)
     with pytest.raises(UserError, match=said):
         check_learns(composed("backbone=rootsift", "dim=16", *words))
     assert torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("words", "learning"),
+    [
+        ((), {"backbone", "projection", "weighting"}),
+        (("stages.learns=[weighting]",), {"weighting"}),
+        (("stages.learns=[weighting,projection]",), {"weighting", "projection"}),
+    ],
+)
+def test_parts_that_are_not_named_are_frozen_and_stay_as_in_evaluation(
+    words: tuple[str, ...], learning: set[str]
+) -> None:
+    config = composed("regions=attention", "backbone.freeze_batchnorm=false", *words)
+    check_learns(config)
+    network = build_network(config, weights=False)
+    (stage,) = plan(config)
+    freeze(network, stage, config)
+    for name in PARTS:
+        own = list(getattr(network, name).parameters())
+        assert any(p.requires_grad for p in own) == (name in learning)
+    assert network.training
+    for _ in range(2):  # whoever sets the modes later
+        modes = {module.training for module in network.backbone.modules()}
+        assert modes == ({True} if "backbone" in learning else {False})
+        assert network.weighting.training
+        network.eval()
+        network.train()
+    maps = network.maps(torch.zeros(1, 3, 64, 64))
+    assert maps.requires_grad == ("backbone" in learning)  # so that no backward pass is paid for
+
+
+def test_proposals_stand_still_and_attention_learns_in_the_stages_that_rank() -> None:
+    config = composed("regions=rpn", "weighting=attention", "stages.learns=[weighting]")
+    check_learns(config)
+    for stage in plan(config):
+        network = build_network(config, weights=False, regions=config["first_regions"] if stage.first_regions else None)
+        freeze(network, stage, config)
+        learns = {name for name in PARTS if any(p.requires_grad for p in getattr(network, name).parameters())}
+        assert learns == (
+            {"weighting"} if stage.kind == "ranking" else {"backbone", "regions", "projection", "weighting"}
+        )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("stages.learns=[wieghting]",),
+            "stages.learns: the network has no part 'wieghting'; did you mean 'weighting'",
+        ),
+        (("stages.learns=[loss]",), "no part 'loss'"),
+        (("stages.learns=[weighting]",), "nothing learns there in stage 1-ranking.*weighting=attention"),
+        (("stages.learns=[]",), "nothing learns there"),
+        (("regions=rpn", "stages.learns=[regions]", "stages.ranking=0"), "in stage 3-ranking"),
+        (
+            ("regions=rpn", "regions.joint=true", "weighting=attention", "stages.learns=[weighting]"),
+            "regions.joint=true: .* does not name regions",
+        ),
+    ],
+)
+def test_names_of_which_nothing_could_come_are_refused(words: tuple[str, ...], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        check_learns(composed(*words))
+
+
+def test_one_name_is_a_list_all_the_same() -> None:
+    with pytest.raises(UserError, match=r"stages.learns='weighting': should be 'all' \(wanted: 'all' or list of str\)"):
+        composed("stages.learns=weighting")

@@ -10,7 +10,7 @@ import pytest
 from deepret.config import groups
 from deepret.programs.tables.rows import DESCRIPTORS
 
-TRAININGS = {"dir_grid", "dir_rpn", "landmarks", "matrix", "retraining"}
+TRAININGS = {"dir_grid", "dir_rpn", "landmarks", "matrix", "regional_attention", "retraining"}
 SMALL = {
     "mac": ("", 1280),
     "spoc": ("head.dim=8", 8),
