@@ -12,6 +12,7 @@ from deepret.data.photo import Photo
 from deepret.distributed.processes import everyones, first
 from deepret.distributed.ranks import rank, world
 from deepret.search.describe import Describer
+from deepret.search.sets import joined
 
 
 class Together(Describer):
@@ -22,7 +23,7 @@ class Together(Describer):
     """
 
     def __call__(self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None = None) -> Tensor:
-        """Codes (n, D) float32 on the CPU, in the order of the photographs."""
+        """Codes (n, D), or sets of them (n, K, D), float32 on the CPU, in the order of the photographs."""
         if world() == 1 or not photos:
             return super().__call__(photos, sizes)
         key, codes = first(lambda: self.known(photos))
@@ -34,12 +35,12 @@ class Together(Describer):
         return codes
 
     def gathered(self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None) -> Tensor:
-        """Codes (n, D) of which each process computes a share."""
+        """Codes (n, D), or sets of them (n, K, D), of which each process computes a share."""
         self.network.to(self.device)  # a collective moves what lies on the same kind of device everywhere
         for buffer in self.network.buffers():
             dist.broadcast(buffer, 0)
         parts = [part for part in everyones(self.share(photos, sizes, rank(), world())) if len(part[1])]
-        found, positions = (torch.cat(column) for column in zip(*parts, strict=True))
+        found, positions = joined([part[0] for part in parts]), torch.cat([part[1] for part in parts])
         codes = torch.empty_like(found)
         codes[positions] = found
         return codes

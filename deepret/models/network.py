@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from deepret.errors import UserError
 from deepret.models.input.base import Input, View
-from deepret.models.types import Codes, Found, Regions
+from deepret.models.types import Codes, Found, Given, Proposed, Regions
 
 
 class Network(nn.Module):
@@ -21,7 +22,7 @@ class Network(nn.Module):
           │ input         normalises; at test time, repeats at several scales and mirrored
           │ backbone      → maps (B, C, H, W), or local features at once
           ├─────────┐
-          │      regions  → N boxes on the maps
+          │      regions  → N boxes on the maps, or found in the images themselves
           ├─────────┘
           │ pooling       → a vector (C) for each region
           │ projection    → a vector (D) for each region
@@ -86,16 +87,40 @@ class Network(nn.Module):
         """Codes of images (B, 3, h, w) in 0…255; in evaluation mode, over all views of the input."""
         if self.training:
             return self.codes(self.maps(images), batch=len(images))
-        return self.merged([self.look(images, view) for view in self.input.views], len(images))
+        boxes = self.propose(images)
+        views = [self.beside(self.look(images, view), boxes, view.mirrored) for view in self.input.views]
+        return self.merged(views, len(images))
 
-    def maps(self, images: Tensor) -> Tensor:
-        """The backbone's maps (B, C, H, W) of images (B, 3, h, w) in 0…255, or local features."""
-        found: Tensor = self.backbone(self.input(images))
-        return found
+    def maps(self, images: Tensor) -> Any:
+        """The backbone's maps (B, C, H, W) of images (B, 3, h, w) in 0…255, with boxes or not, or local features."""
+        return self.beside(self.backbone(self.input(images)), self.propose(images))
 
-    def look(self, images: Tensor, view: View) -> Found:
-        """What the backbone finds in one view of images (B, 3, h, w) in 0…255: maps (B, C, H, W) or local features."""
-        found: Found = self.backbone(self.input.seen(self.input(images), view))
+    @property
+    def needs_images(self) -> bool:
+        """Whether the regions are found in the photographs' pixels, not on the maps alone."""
+        return getattr(self.regions, "needs_images", False) and not getattr(self.backbone, "local", False)
+
+    def propose(self, images: Tensor) -> list[Tensor] | None:
+        """The boxes (k, 4) of each of images (B, 3, h, w) in 0…255, as shares of its sides; None where none are needed.
+
+        They are found once, in the images as they are, and looked at in every view.
+        """
+        regions: Any = self.regions
+        return regions.propose(images) if self.needs_images else None
+
+    @staticmethod
+    def beside(found: Given, boxes: list[Tensor] | None, mirrored: bool = False) -> Found:
+        """Maps of one view, with the images' boxes as the view shows them."""
+        if boxes is None or not isinstance(found, Tensor):
+            return found
+        return Proposed(found, [mirror(own) for own in boxes] if mirrored else boxes)
+
+    def look(self, images: Tensor, view: View) -> Given:
+        """What the backbone finds in one view of images (B, 3, h, w) in 0…255: maps (B, C, H, W) or local features.
+
+        Boxes of the images come beside maps afterwards.
+        """
+        found: Given = self.backbone(self.input.seen(self.input(images), view))
         return found
 
     def merged(self, views: Sequence[Found], batch: int) -> Codes:
@@ -109,7 +134,7 @@ class Network(nn.Module):
         """Codes from maps (B, C, H, W), over regions of the network's own choice unless they are given.
 
         Args:
-            found: maps, or local features of a batch.
+            found: maps, with boxes or not, or local features of a batch.
             regions: without vectors.
             batch: B, which local features do not tell.
         """
@@ -121,7 +146,7 @@ class Network(nn.Module):
     def aggregated(self, found: Found, regions: Regions | None = None, batch: int | None = None) -> Codes:
         """Codes before the head."""
         own = self.projected(found, regions)
-        maps = None if isinstance(found, Regions) else found.float()
+        maps = None if isinstance(found, Regions) else maps_of(found).float()
         if batch is None:
             assert maps is not None, "local features do not tell how many images they are of"
             batch = len(maps)
@@ -142,5 +167,21 @@ class Network(nn.Module):
         if isinstance(found, Regions):
             assert found.vectors is not None
             return found.with_vectors(found.vectors.float())
-        own: Regions = self.regions(found) if regions is None else regions
-        return own.with_vectors(self.pooling(found, own).float())
+        own = self.chosen(found) if regions is None else regions
+        return own.with_vectors(self.pooling(maps_of(found), own).float())
+
+    def chosen(self, found: Tensor | Proposed) -> Regions:
+        """The regions of the network's own choice, without vectors."""
+        own: Regions = self.regions(found.maps, found.boxes) if isinstance(found, Proposed) else self.regions(found)
+        return own
+
+
+def maps_of(found: Tensor | Proposed) -> Tensor:
+    """The maps (B, C, H, W), with or without boxes beside them."""
+    return found.maps if isinstance(found, Proposed) else found
+
+
+def mirror(boxes: Tensor) -> Tensor:
+    """Boxes (k, 4), shares of the sides, of an image that is mirrored left to right."""
+    x0, y0, x1, y1 = boxes.unbind(1)
+    return torch.stack([1 - x1, y0, 1 - x0, y1], dim=1)

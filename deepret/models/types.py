@@ -33,8 +33,23 @@ class Regions:
         return replace(self, vectors=vectors)
 
 
-Found = Tensor | Regions
+@dataclass
+class Proposed:
+    """Maps of a batch, with boxes that were found in the photographs' own pixels.
+
+    Args:
+        maps: (B, C, H, W).
+        boxes: of each image (k, 4), x0, y0, x1, y1 as shares of the sides of what its map shows.
+    """
+
+    maps: Tensor
+    boxes: list[Tensor]
+
+
+Given = Tensor | Regions
 """What a backbone gives: maps (B, C, H, W), or local features at once, as regions with vectors and without maps."""
+Found = Given | Proposed
+"""The same, where regions need images with their boxes beside the maps."""
 
 
 @dataclass

@@ -25,6 +25,7 @@ from deepret.models.network import Network
 from deepret.parts import build, signature
 from deepret.programs.leaks import check_allowed, refuse_leaks
 from deepret.programs.overlay import overlay, parse
+from deepret.programs.sets import check_sets
 from deepret.programs.shared import (
     agree_on,
     check_benchmark,
@@ -82,6 +83,7 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
             )
         result = build(config["benchmark"], index=index_of(config)).evaluate(no_network)
         return tell(Path(given[1]).name, result, {"checkpoint": None}, start)
+    check_sets(config)
     device = device_of(config)
     check_regions(config)
     if found is None and learns_regions(config):

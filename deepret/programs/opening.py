@@ -11,6 +11,7 @@ from deepret.distributed.launch import wanted
 from deepret.errors import UserError
 from deepret.parts import check_value
 from deepret.programs.leaks import check_allowed
+from deepret.programs.sets import check_sets, refuse_sets
 from deepret.programs.shared import device_of, prepare, scored_file
 from deepret.runs.run import PLACES, Run, digest
 from deepret.training.compiled import check_backend
@@ -84,8 +85,8 @@ def check_before_work(config: dict[str, Any]) -> None:
 
     Raises:
         UserError: processes that nobody has started, stages or networks that learn nothing where something has to be
-            learned, names in ``allow`` that nothing has, a file to be scored in place of the network, or a trainer that
-            Lightning refuses.
+            learned, a network that gives sets of codes, names in ``allow`` that nothing has, a file to be scored in
+            place of the network, or a trainer that Lightning refuses.
     """
     if (given := scored_file(config)) is not None:
         raise UserError(
@@ -98,6 +99,8 @@ def check_before_work(config: dict[str, Any]) -> None:
     check_backend(config.get("compile"))
     if config.get("profile") and config["trainer"].get("profiler") is not None:
         raise UserError("trainer.profiler: profile=true brings its own, so take one of the two.")
+    refuse_sets(config, "a training compares one code an image")
+    check_sets(config)
     check_allowed(config)
     plan(config)
     check_learns(config)

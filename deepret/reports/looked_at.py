@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 
 from deepret.data.photo import Box, Photo, upright_size
-from deepret.models.network import Network
+from deepret.models.network import Network, maps_of
 from deepret.models.types import Found, Regions
 
 
@@ -27,7 +27,7 @@ def looked_at(network: Network, device: torch.device, count: int = 4) -> Callabl
     def boxes(photo: Photo) -> list[Box]:
         images = network.input.tensor(Photo(photo.path))[None].to(device)
         seen: Found = network.maps(images)
-        found, cells = (seen, images) if isinstance(seen, Regions) else (network.regions(seen), seen)
+        found, cells = (seen, images) if isinstance(seen, Regions) else (network.chosen(seen), maps_of(seen))
         width, height = upright_size(photo.path)
         scale = torch.tensor([width / cells.shape[3], height / cells.shape[2]] * 2, device=device)
         rows = found.boxes * scale

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from deepret.data.photo import Photo
-from deepret.models.network import Network
+from deepret.models.network import Network, maps_of
 from deepret.models.types import Regions
 
 LESS, ALIKE, MORE = "#313695", "#ffffbf", "#a50026"
@@ -35,10 +35,9 @@ def weighed(network: Network, device: torch.device) -> Callable[[Photo], Tensor]
 
     @torch.inference_mode()
     def heat(photo: Photo) -> Tensor:
-        maps = network.maps(network.input.tensor(Photo(photo.path))[None].to(device))
-        assert isinstance(maps, Tensor)
-        regions = network.projected(maps)
-        return heat_of(maps.shape[2], maps.shape[3], regions, network.weighting(maps.float(), regions)).cpu()
+        found = network.maps(network.input.tensor(Photo(photo.path))[None].to(device))
+        maps, regions = maps_of(found).float(), network.projected(found)
+        return heat_of(maps.shape[2], maps.shape[3], regions, network.weighting(maps, regions)).cpu()
 
     return heat
 

@@ -34,7 +34,7 @@ _KNOWN = frozenset(
 )
 
 
-CODES = ("data", "models", "search/describe.py", "search/looked.py")
+CODES = ("data", "models", "search/describe.py", "search/looked.py", "search/sets.py")
 """Of deepret's sources, those that codes depend on."""
 MAPS = ("data", "models/input", "models/backbone")
 """Those that maps depend on."""
@@ -164,17 +164,18 @@ class CodeCache:
         self._warned = False
 
     def read(self, key: str, count: int) -> Tensor | None:
-        """The codes (count, D) float32 stored under a key, or None where they are absent or damaged."""
+        """The codes (count, D) or sets (count, K, D) stored under a key, float32; None where absent or damaged."""
         try:
             with safe_open(self.folder / f"{key}.safetensors", framework="pt") as file:
                 codes: Tensor = file.get_tensor("codes")
                 whole = (file.metadata() or {}).get("sha256") == _checksum(codes)
         except (OSError, SafetensorError):
             return None
-        return codes if whole and codes.dtype == torch.float32 and codes.ndim == 2 and len(codes) == count else None
+        fits = codes.dtype == torch.float32 and codes.ndim in (2, 3) and len(codes) == count
+        return codes if whole and fits else None
 
     def write(self, key: str, codes: Tensor) -> None:
-        """Stores codes (n, D) under a key: whole or not at all."""
+        """Stores codes (n, D), or sets of them (n, K, D), under a key: whole or not at all."""
         try:
             with replacing(self.folder / f"{key}.safetensors") as part:
                 save_file({"codes": codes}, part, {"sha256": _checksum(codes)})

@@ -17,6 +17,7 @@ from deepret.data.photo import Photo
 from deepret.errors import UserError
 from deepret.search.code_cache import CodeCache, fingerprint, photos_key
 from deepret.search.looked import Store, look
+from deepret.search.sets import joined, padded_sets
 
 if TYPE_CHECKING:
     from deepret.models.network import Network
@@ -28,6 +29,9 @@ LACK = ("no local feature", "Leave such photographs out.")
 
 class Describer:
     """Describes photographs with a network, in batches of one shape, so that each gets the code that it gets alone.
+
+    A network whose aggregation keeps regions apart gives sets of them, as one padded table (n, K, D): K is the largest
+    number of regions of an image, and the rows of those that have fewer end with zeros.
 
     The network is used as it stands at each call, in evaluation mode, and left as it was, modes and all; so is the
     caller's random state.
@@ -66,7 +70,7 @@ class Describer:
         self.store = store
 
     def __call__(self, photos: Sequence[Photo], sizes: Sequence[tuple[int, int]] | None = None) -> Tensor:
-        """Codes (n, D) float32 on the CPU, in the order of the photographs.
+        """Codes (n, D), or sets of them (n, K, D), float32 on the CPU, in the order of the photographs.
 
         Args:
             photos: n of them.
@@ -88,12 +92,12 @@ class Describer:
         return codes
 
     def tell_zeros(self, codes: Tensor, photos: Sequence[Photo]) -> None:
-        """Warns once of all photographs without a local feature: their codes (n, D) are zero, as are all scores.
+        """Warns once of all photographs without a local feature: their codes are zero, as are all scores.
 
         Raises:
             UserError: not one of them has any.
         """
-        zero = torch.nonzero((codes == 0).all(dim=1)).flatten().tolist()
+        zero = torch.nonzero((codes == 0).flatten(1).all(dim=1)).flatten().tolist()
         if not zero:
             return
         what, mend = getattr(self.network.backbone, "lack", LACK)
@@ -125,7 +129,8 @@ class Describer:
         """The codes of one rank's share of the photographs, in the order in which they were computed.
 
         Returns:
-            codes (m, D) float32 and the positions (m,) int64 of their photographs; over all ranks each position once.
+            codes (m, D) float32, or sets of them (m, K, D), and the positions (m,) int64 of their photographs; over all
+            ranks each position once.
 
         Raises:
             UserError: a photograph that cannot be read, one whose code is no number, or one whose code is zero and not
@@ -158,19 +163,21 @@ class Describer:
                 store=self.store,
             ):
                 found = self.network.merged(views, len(where))
-                if len(found.vectors) != len(where):
-                    raise UserError(
-                        f"this network gives {len(found.vectors)} codes for {len(where)} photographs: take an "
-                        f"aggregation that makes one of them, such as aggregation=sum."
-                    )
                 rows = found.vectors.float().cpu()
+                if not getattr(self.network.aggregation, "one_code", True):
+                    rows = padded_sets(rows, found.image.cpu(), len(where))
+                elif len(rows) != len(where):
+                    raise UserError(
+                        f"this network gives {len(rows)} codes for {len(where)} photographs: take an aggregation that "
+                        f"makes one of them, such as aggregation=sum."
+                    )
                 _refuse(rows, where, photos, zero=not getattr(self.network.backbone, "local", False))
                 codes.append(rows)
                 positions.append(where)
                 bar.update(len(rows))
         if not codes:  # a rank may have nothing to do
             return torch.empty(0, 0), torch.empty(0, dtype=torch.int64)
-        return torch.cat(codes), torch.cat(positions)
+        return joined(codes), torch.cat(positions)
 
 
 @contextmanager
@@ -196,8 +203,8 @@ def exactly(device: torch.device, precision: Literal["32", "bf16"]) -> Iterator[
 
 
 def _refuse(codes: Tensor, positions: Tensor, photos: Sequence[Photo], zero: bool) -> None:
-    """Refuses codes that are no numbers, and those that are zero where ``zero`` says so."""
-    lengths = codes.norm(dim=1)
+    """Refuses codes that are no numbers, and those that are zero, of sets in all objects, where ``zero`` says so."""
+    lengths = codes.flatten(1).norm(dim=1)
     for row in torch.nonzero(~lengths.isfinite() | (lengths == 0) & zero).flatten().tolist():
         wrong = (
             "zero: nothing in it excites the network. Leave the photograph out."

@@ -14,8 +14,12 @@ from deepret.errors import UserError
 from deepret.search.exact import check_length
 
 
-def load_faiss() -> Any:
+def load_faiss(setting: str = "index=faiss", instead: str = "index=torch") -> Any:
     """The module ``faiss``.
+
+    Args:
+        setting: what needs it, for the message.
+        instead: what does without.
 
     Raises:
         UserError: it is not installed.
@@ -24,8 +28,8 @@ def load_faiss() -> Any:
         return importlib.import_module("faiss")
     except ImportError:
         raise UserError(
-            "index=faiss needs FAISS, which is not installed: pip install 'deepret[cpu]' (with an NVIDIA GPU "
-            "'deepret[gpu]'), or take index=torch."
+            f"{setting} needs FAISS, which is not installed: pip install 'deepret[cpu]' (with an NVIDIA GPU "
+            f"'deepret[gpu]'), or take {instead}."
         ) from None
 
 

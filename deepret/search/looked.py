@@ -20,7 +20,7 @@ from deepret.errors import UserError
 from deepret.files import replacing
 from deepret.models.input.base import View
 from deepret.models.network import Network
-from deepret.models.types import Found, Regions
+from deepret.models.types import Found, Given, Regions
 from deepret.search.code_cache import MAPS, fingerprint, photos_key
 
 
@@ -39,7 +39,8 @@ def look(
 ) -> Iterator[tuple[list[Found], Tensor]]:
     """What a network's backbone finds in each view of photographs, and their positions (b,), in batches of one shape.
 
-    Over all ranks each photograph once; the batches are the same with a store and without one.
+    Over all ranks each photograph once; the batches are the same with a store and without one. Where regions are found
+    in the pixels, photographs are decoded for that even if their maps are kept.
 
     Args:
         network: in evaluation mode; its input and backbone are used, and its device is where it is.
@@ -63,12 +64,15 @@ def look(
         kept is None or not all(kept.path(photos[i], view).exists() for i in batch for view in views)
         for batch in batches
     ]
+    missing = [m or network.needs_images for m in missing]
     images = iter(image_loader(photos, network.input, [b for b, m in zip(batches, missing, strict=True) if m], workers))
     for batch, is_missing in zip(batches, missing, strict=True):
         own = [photos[i] for i in batch]
         found = [None if kept is None else kept.batch(own, view, device) for view in views]
+        boxes: list[Tensor] | None = None
         if is_missing or any(one is None for one in found):
             pixels = next(images)[0] if is_missing else torch.stack([network.input.tensor(photo) for photo in own])
+            boxes = network.propose(pixels)
             # The strides of channels_last make convolutions a quarter faster; the weights may keep theirs.
             pixels = pixels.to(device, non_blocking=True).contiguous(memory_format=torch.channels_last)
             for i, view in enumerate(views):
@@ -76,7 +80,8 @@ def look(
                     found[i] = made = network.look(pixels, view)
                     if kept is not None:
                         kept.write(own, view, made)
-        yield [one for one in found if one is not None], torch.tensor(batch)
+        seen = zip(views, found, strict=True)
+        yield [network.beside(f, boxes, view.mirrored) for view, f in seen if f is not None], torch.tensor(batch)
 
 
 class Store:
@@ -114,7 +119,7 @@ class Store:
         name = f"{key[2:40]} {view.scale:g}{' mirrored' if view.mirrored else ''}"
         return self.folder / key[:2] / f"{name}.safetensors"
 
-    def read(self, photo: Photo, view: View) -> Found | None:
+    def read(self, photo: Photo, view: View) -> Given | None:
         """What was found in a view of one photograph: maps (1, C, H, W) or regions; None where it is not there."""
         try:
             with safe_open(self.path(photo, view), framework="pt") as file:
@@ -126,7 +131,7 @@ class Store:
         except (OSError, SafetensorError):
             return None
 
-    def write(self, photos: Sequence[Photo], view: View, found: Found) -> None:
+    def write(self, photos: Sequence[Photo], view: View, found: Given) -> None:
         """Keeps what was found in a view of a batch of photographs, each by itself."""
         for i, photo in enumerate(photos):
             if isinstance(found, Tensor):
@@ -143,7 +148,7 @@ class Store:
                     warnings.warn(f"maps are not kept: {error} The work goes on.", stacklevel=2)
                 self._warned = True
 
-    def batch(self, photos: Sequence[Photo], view: View, device: torch.device) -> Found | None:
+    def batch(self, photos: Sequence[Photo], view: View, device: torch.device) -> Given | None:
         """What was found in a view of several photographs, as one batch; None where one is not there."""
         each = []
         for photo in photos:
@@ -153,7 +158,7 @@ class Store:
         return together(each, device)
 
 
-def together(images: Sequence[Found], device: torch.device) -> Found:
+def together(images: Sequence[Given], device: torch.device) -> Given:
     """What was found in single images → the same of a batch of them."""
     maps = [one for one in images if isinstance(one, Tensor)]
     if maps:

@@ -22,7 +22,7 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whiteni
     learned on.
 
     Args:
-        describe: photographs → codes (n, D).
+        describe: photographs → codes (n, D), or sets of them (n, K, D), each object reduced by itself.
         photos: what the PCA is learned on; more than ``dims``.
         dims: dimensions kept, D at most.
         whitening: w, 0 for plain PCA and 1 for whitening.
@@ -30,7 +30,7 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whiteni
     Raises:
         UserError: too many dimensions, or photographs that are too few or too much alike.
     """
-    codes = describe(photos)
+    codes = describe(photos).flatten(0, -2)
     codes = codes[told(codes)]
     if dims >= min(codes.shape[1] + 1, len(codes)):
         raise UserError(
@@ -41,7 +41,9 @@ def reduce_codes(describe: Describe, photos: Sequence[Photo], dims: int, whiteni
     mean, rows = found.mean, found.rows(whitening)
 
     def reduced(asked: Sequence[Photo]) -> Tensor:
-        return F.normalize(project(describe(asked), mean, rows), dim=1).float()
+        codes = describe(asked)
+        short = F.normalize(project(codes.flatten(0, -2), mean, rows), dim=1).float()
+        return short.reshape(*codes.shape[:-1], dims)
 
     return reduced
 
@@ -59,8 +61,8 @@ def first_entries(describe: Describe, dims: int) -> Describe:
 
     def cut(asked: Sequence[Photo]) -> Tensor:
         codes = describe(asked)
-        if dims > codes.shape[1]:
-            raise UserError(f"dims={dims}: the codes have {codes.shape[1]} dimensions; take at most as many.")
-        return F.normalize(codes[:, :dims], dim=1).float()
+        if dims > codes.shape[-1]:
+            raise UserError(f"dims={dims}: the codes have {codes.shape[-1]} dimensions; take at most as many.")
+        return F.normalize(codes[..., :dims], dim=-1).float()
 
     return cut

@@ -18,7 +18,7 @@ from deepret.distributed.ranks import world
 from deepret.models.build import build_network, supplied_by
 from deepret.models.network import Network
 from deepret.models.regions.rpn import RPN
-from deepret.models.types import Found
+from deepret.models.types import Given
 from deepret.parts import build
 from deepret.training.learning import freeze
 from deepret.training.plan import FIRST, Stage
@@ -179,7 +179,7 @@ def images_per_second(network: Network, size: int, precision: str, images: int =
 
     def step() -> None:
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision.startswith("bf16")):
-            found: Found = copy.maps(probe)
+            found: Given = copy.backbone(copy.input(probe))
             if isinstance(found, Tensor) and found.requires_grad:
                 cast("Any", found.float().sum()).backward()
 

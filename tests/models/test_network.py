@@ -9,9 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from deepret.errors import UserError
+from deepret.models.aggregation.none import NoAggregation
 from deepret.models.aggregation.sum import Sum
 from deepret.models.backbone.lite0 import Lite0
 from deepret.models.head.l2 import L2
+from deepret.models.input.base import View
 from deepret.models.input.longer import Longer
 from deepret.models.network import Network
 from deepret.models.pooling.max import Max
@@ -19,7 +21,7 @@ from deepret.models.projection.none import NoProjection
 from deepret.models.projection.pca import PCA
 from deepret.models.projection.shift_fc import ShiftFC
 from deepret.models.regions.grid import Grid, grid_boxes
-from deepret.models.types import Codes, Regions
+from deepret.models.types import Regions
 from deepret.models.weighting.uniform import Uniform
 
 
@@ -115,20 +117,63 @@ def test_several_scales_are_summed_in_evaluation_only() -> None:
     assert torch.equal(several.train()(images).vectors, vectors[1])
 
 
-class Apart(nn.Module):
-    """Keeps every region's code."""
-
-    one_code = False
-
-    def forward(self, regions: Regions, weights: Tensor, batch: int) -> Codes:
-        assert regions.vectors is not None
-        return Codes(regions.vectors, regions.image)
-
-
 def test_several_scales_want_one_code_an_image() -> None:
-    assert len(network(Tiny(), aggregation=Apart())(pictures(2)).vectors) > 2
+    assert len(network(Tiny(), aggregation=NoAggregation())(pictures(2)).vectors) > 2
     with pytest.raises(UserError, match=r"input.scales=\[0.5, 1.0\]"):
-        network(Tiny(), scales=[0.5, 1.0], aggregation=Apart())
+        network(Tiny(), scales=[0.5, 1.0], aggregation=NoAggregation())
+
+
+class Halves(nn.Module):
+    """Regions that are found in the pixels: the brighter half of each image, left or right."""
+
+    needs_images = True
+
+    def propose(self, images: Tensor) -> list[Tensor]:
+        halves = [half.float().mean(dim=(1, 2, 3)) for half in images.chunk(2, dim=3)]
+        left = torch.tensor([[0.0, 0.0, 0.5, 1.0]])
+        return [left + torch.tensor([0.5, 0, 0.5, 0]) * float(b > a) for a, b in zip(*halves, strict=True)]
+
+    def forward(self, maps: Tensor, boxes: list[Tensor]) -> Regions:
+        cells = torch.cat(boxes) * torch.tensor([maps.shape[3], maps.shape[2]]).repeat(2)
+        return Regions(cells.round().long(), torch.arange(len(boxes)))
+
+
+def slow_halves(net: Network, images: Tensor, scale: float, mirrored: bool) -> Tensor:
+    """Maxima over the half of each map that shows the brighter half of the image, in one view."""
+    codes = []
+    for image in images:
+        left, right = image[..., : image.shape[-1] // 2], image[..., image.shape[-1] // 2 :]
+        first = float(left.float().mean()) >= float(right.float().mean())
+        maps = net.backbone(net.input.seen(net.input(image[None]), View(scale, mirrored)))[0]
+        middle = maps.shape[2] // 2
+        half = maps[..., :middle] if first != mirrored else maps[..., middle:]
+        codes.append(unit(half.amax(dim=(1, 2))))
+    return torch.stack(codes)
+
+
+def test_regions_that_are_found_in_the_pixels_are_looked_at_in_every_view() -> None:
+    images = pictures(6, 64, 64)
+    images[::2, :, :, :32] //= 2
+    plain = network(Tiny(), regions=Halves())
+    assert torch.allclose(plain(images).vectors, slow_halves(plain, images, 1.0, False), atol=1e-6)
+    assert torch.equal(plain.train()(images).vectors, plain.eval()(images).vectors)
+    maps = plain.maps(images)
+    assert torch.equal(plain.codes(maps).vectors, plain(images).vectors)
+    assert len(plain.codes(maps, plain.chosen(maps)).vectors) == 6
+    several = network(
+        Tiny(), input=Longer([0.5] * 3, [0.25] * 3, size=64, scales=[1.0, 0.5], flip=True), regions=Halves()
+    )
+    views = [slow_halves(several, images, scale, mirrored) for mirrored in (False, True) for scale in (1.0, 0.5)]
+    wanted = torch.stack([unit(row) for row in torch.stack(views).sum(0)])
+    assert torch.allclose(several(images).vectors, wanted, atol=1e-6)
+
+
+def test_local_features_need_no_regions_from_the_pixels() -> None:
+    backbone = Tiny()
+    assert network(backbone, regions=Halves()).needs_images
+    assert not network(backbone).needs_images
+    backbone.local = True  # type: ignore[assignment]
+    assert not network(backbone, regions=Halves()).needs_images
 
 
 def test_everything_after_the_pooling_is_float32_under_autocast() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from deepret.data.photo import Photo
 from deepret.errors import UserError
+from deepret.models.aggregation.none import NoAggregation
 from deepret.models.aggregation.sum import Sum
 from deepret.models.backbone.rootsift import RootSIFT
 from deepret.models.head.l2 import L2
@@ -26,6 +27,7 @@ from deepret.models.weighting.uniform import Uniform
 from deepret.search import describe
 from deepret.search.describe import Describer
 from deepret.search.exact import top_k
+from deepret.search.sets import joined
 
 SIZES = [(64, 48), (48, 64), (64, 64), (80, 60), (64, 48), (96, 40), (48, 64), (64, 48), (33, 64), (64, 48), (16, 12)]
 
@@ -335,3 +337,50 @@ def test_the_bar_counts_images(
     assert "images/s" in capsys.readouterr().err
     describer(network, progress=False)(photos)
     assert bars[-1][1]["disable"] is True
+
+
+@pytest.fixture
+def apart(network: Network) -> Network:
+    network.aggregation = NoAggregation()
+    return network
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_sets_of_codes_are_padded_to_the_image_with_most(apart: Network, photos: list[Photo], batch_size: int) -> None:
+    found = describer(apart, batch_size=batch_size)(photos)
+    apart.eval()
+    counts = []
+    for row, photo in zip(found, photos, strict=True):
+        with torch.no_grad():
+            own = apart(apart.input.tensor(photo)[None]).vectors
+        counts.append(len(own))
+        assert torch.allclose(row[: len(own)], own, atol=1e-5, rtol=0)
+        assert not row[len(own) :].any()
+    assert found.dtype == torch.float32
+    assert found.shape == (len(photos), max(counts), 8)
+    assert len({*counts}) > 1
+
+
+def test_sets_of_several_ranks_are_those_of_one(apart: Network, photos: list[Photo]) -> None:
+    whole = describer(apart)(photos)
+    shares = [describer(apart).share(photos, rank=rank, world=3) for rank in range(3)]
+    positions = torch.cat([where for _, where in shares])
+    assert len({codes.shape[1] for codes, _ in shares}) > 1
+    assert torch.allclose(joined([codes for codes, _ in shares]), whole[positions], atol=1e-5, rtol=0)
+
+
+def test_sets_come_out_of_the_cache_as_they_went_in(apart: Network, photos: list[Photo], tmp_path: Path) -> None:
+    first = describer(apart, cache=tmp_path)(photos)
+    apart.backbone.seen.clear()
+    assert torch.equal(describer(apart, cache=tmp_path)(photos), first)
+    assert not apart.backbone.seen
+    apart.aggregation = Sum()
+    assert describer(apart, cache=tmp_path)(photos).shape == (len(photos), 8)
+
+
+def test_an_image_all_of_whose_objects_are_zero_is_refused(apart: Network, photos: list[Photo]) -> None:
+    with torch.no_grad():
+        apart.backbone.layers[3].weight.zero_()
+        apart.backbone.layers[3].bias.zero_()
+    with pytest.raises(UserError, match=r"its code is zero"):
+        describer(apart)(photos[:1])

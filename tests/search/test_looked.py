@@ -104,6 +104,39 @@ def test_codes_are_the_same_and_nothing_is_looked_at_twice(
     assert sum(Layer.seen) == len(photos) * (4 if settings else 1)
 
 
+class Left(nn.Module):
+    """Regions that are found in the pixels, but always the left half; what it saw is kept by the class."""
+
+    needs_images = True
+    seen: ClassVar[list[int]] = []
+
+    def propose(self, images: Tensor) -> list[Tensor]:
+        self.seen.append(len(images))
+        return [torch.tensor([[0.0, 0.0, 0.5, 1.0]])] * len(images)
+
+    def forward(self, maps: Tensor, boxes: list[Tensor]) -> Regions:
+        cells = torch.cat(boxes) * torch.tensor([maps.shape[3], maps.shape[2]]).repeat(2)
+        cells = torch.stack([*cells[:, :2].floor().T, *cells[:, 2:].ceil().T], dim=1).long()
+        return Regions(cells, torch.arange(len(boxes)))
+
+
+@pytest.mark.parametrize("settings", [{}, {"scales": [0.5, 1.0], "flip": True}])
+def test_regions_in_the_pixels_are_found_beside_maps_that_are_kept(
+    settings: dict[str, Any], photos: list[Photo], tmp_path: Path
+) -> None:
+    net = network(**settings)
+    net.regions = Left()
+    Left.seen.clear()
+    wanted = codes(net, photos, None)
+    assert not torch.allclose(wanted, codes(network(**settings), photos, None))
+    Layer.seen.clear()
+    for _ in range(2):
+        assert torch.equal(codes(net, photos, tmp_path / "maps"), wanted)
+    assert sum(Layer.seen) == len(photos) * (4 if settings else 1)
+    assert sum(Left.seen) == 3 * len(photos)  # once a photograph, whatever the views
+    assert torch.equal(codes(network(**settings), photos, tmp_path / "maps"), codes(network(**settings), photos, None))
+
+
 @pytest.mark.parametrize("where", ["keypoints", "dense"])
 def test_local_features_are_kept_as_they_are(where: Any, photos: list[Photo], tmp_path: Path) -> None:
     Image.new("RGB", (64, 48), "grey").save(tmp_path / "flat.png")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from deepret.config import compose, groups, resolve
 from deepret.models.build import build_network
 from deepret.models.network import Network
+from deepret.models.types import Found
 from deepret.parts import build
 from deepret.training.mining.all import All
 
@@ -37,23 +38,13 @@ def images() -> Tensor:
     return noise.clamp(0, 255)
 
 
-class Kept(nn.Module):
-    """A backbone that has seen its images already."""
-
-    def __init__(self, maps: Tensor) -> None:
-        super().__init__()
-        self.maps = maps
-
-    def forward(self, seen: Tensor) -> Tensor:
-        return self.maps[: len(seen)]
-
-
 @cache
-def kept(regions: str) -> Kept:
-    """The maps that a network with such regions would have made."""
+def kept(regions: str) -> Found:
+    """What a network with such regions finds in the images, for which its backbone need not look again."""
     network = build_network(config(regions)).eval()
+    network.regions.train()  # then no boxes are kept on disk
     with torch.no_grad():
-        return Kept(network.maps(images()))
+        return cast("Found", network.maps(images()))
 
 
 @cache
@@ -65,11 +56,10 @@ def config(regions: str, *words: str) -> dict[str, Any]:
 def losses(loss: str, regions: str, steps: int) -> tuple[list[float], Network]:
     """The loss before each step and after the last one, and the network that has learned."""
     network = build_network(config(regions), weights=False).train()
-    network.backbone = kept(regions)
     with torch.no_grad():
         if hasattr(network.regions, "is_trained"):  # random proposals serve here
             network.regions.is_trained.fill_(True)  # type: ignore[operator, union-attr]
-        network.projection.fit(network.pooled(network.maps(images())).vectors)  # type: ignore[operator]
+        network.projection.fit(network.pooled(kept(regions)).vectors)  # type: ignore[operator]
     learns: nn.Module = build(config("grid", f"loss={loss}")["loss"], class_ids=LABELS.unique(), code_length=DIM)
     optimizer = torch.optim.AdamW(
         [
@@ -79,7 +69,7 @@ def losses(loss: str, regions: str, steps: int) -> tuple[list[float], Network]:
     )
     found = []
     for step in range(steps + 1):
-        codes = network(images()).vectors
+        codes = network.codes(kept(regions)).vectors
         rows, *masks = All().select(codes, codes, SAME & ~ITSELF, ~SAME)
         value = learns(codes[rows], codes, *masks, LABELS[rows])
         found.append(float(value.detach()))

@@ -15,6 +15,7 @@ from deepret.files import digest_of as digest_of_file
 from deepret.models.build import PARTS
 from deepret.parts import locate
 from deepret.programs.overlay import overlay
+from deepret.programs.sets import refuse_sets
 from deepret.programs.shared import prepare
 from deepret.programs.tables.outside import sources_of
 from deepret.programs.tables.rows import Row, latest
@@ -89,6 +90,7 @@ class Composer:
                 f"aggregation.adapt={split}: a table fits a descriptor once for all columns, and each has other "
                 f"photographs to adapt it to; leave it out, or score each by eval.py."
             )
+        refuse_sets(config, "a table compares one code an image")
         trained = getattr(locate(config["regions"]["_target_"]), "trained", False)
         if trained and (row.checkpoint is None or row.before):
             raise UserError("its regions are an RPN that is untrained; take regions=grid, or give it as a checkpoint.")

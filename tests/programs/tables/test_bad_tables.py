@@ -31,6 +31,7 @@ def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["rows=[one]"], r"aggregation: this one keeps regions apart.*a table compares one code an image"),
         (["rows=[no_such]"], r"rows=no_such: there is no such experiment"),
         (['rows=["regions=hole"]'], r"row regions=hole: regions=hole: there is no such option; did you mean 'whole'"),
         (['rows=["pooling.q=3"]'], r"row pooling.q=3: .*there is no such setting"),
