@@ -25,8 +25,8 @@ PROGRAMS = {
     "fetch": "fetches a published set, or distractors: deepret fetch name=revisitop1m root=DIR",
     "reproduce": "trains a finished run again and compares, or compares two",
     "pack": "packs photographs into a few large tar files: deepret pack root=DIR out=DIR",
-    "report": "tells and draws: report table | sweep | matrix | transfer | proposal_recall | scene_matches"
-    " | contact_sheet | duplicates | linking | cleaning_loop",
+    "report": "tells and draws: report table | sweep | matrix | transfer | proposal_recall | detection"
+    " | scene_matches | contact_sheet | duplicates | linking | cleaning_loop",
 }
 REPORTS = (
     "table",
@@ -34,6 +34,7 @@ REPORTS = (
     "matrix",
     "transfer",
     "proposal_recall",
+    "detection",
     "scene_matches",
     "contact_sheet",
     "duplicates",

@@ -50,6 +50,7 @@ from deepret.search.reduced import Describe, first_entries, reduce_codes
 from deepret.training.fitting.parts import fitting_rows
 from deepret.training.learning import check_regions
 from deepret.training.plan import learns_regions
+from deepret.training.proposals.handed_on import hand_on
 from deepret.training.settings import FitSettings
 
 
@@ -104,10 +105,13 @@ def evaluate(cfg: DictConfig | None, overrides: list[str], folders: list[str] | 
     else:
         assert path is not None
         network = build_network(config, weights=False)
-        changed = ["regions."] if config["regions"] != found["deepret"]["config"]["regions"] else []
+        other_regions = config["regions"] != found["deepret"]["config"]["regions"]
+        changed = ["regions."] if other_regions else []
         if not network.weighting.state_dict():  # the network without its attention
             changed.append("weighting.")
         load_state(network, checkpoints.network_state(found), str(path), optional=tuple(changed))
+        if other_regions:
+            hand_on(network, config)
     if path is not None and catalogue is not None:
         for text in trained_on(catalogue, path, drawn="test_share" in config["data"]):
             check.report(text)

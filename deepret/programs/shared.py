@@ -34,6 +34,7 @@ from deepret.search.looked import Store
 from deepret.training.fitting.kept import fitted_once
 from deepret.training.fitting.parts import Fitting, to_fit
 from deepret.training.precision import choose_precision
+from deepret.training.proposals.handed_on import hand_on
 from deepret.training.settings import PROGRAM
 from deepret.training.trainer import check_settings
 
@@ -184,6 +185,8 @@ def first_network(
 
     def fitted() -> dict[str, torch.Tensor]:
         network = build_network(config, regions=regions)
+        if regions is None or regions == config["regions"]:
+            hand_on(network, config)
         made.append(network)
         if parts := to_fit(network):
             if catalogue is None or "train" not in catalogue.splits:

@@ -19,6 +19,9 @@ from deepret.files import ROOM, write_whole
 FORMAT = 2
 """Grows when older code could not read what newer code writes."""
 
+DETECTOR = "detector"
+"""What a detector's weights are called, beside the network's."""
+
 
 def header(config: dict[str, Any], stage: str, score: float | None) -> dict[str, Any]:
     """What every checkpoint says of itself: format, version, the whole resolved configuration, stage, score on val."""
@@ -48,9 +51,14 @@ def save(checkpoint: dict[str, Any], path: Path) -> None:
     write_bytes(path, buffer.getbuffer())
 
 
-def save_network(network: nn.Module, about: dict[str, Any], path: Path) -> None:
-    """Writes a network's weights with what their checkpoint says of itself."""
-    weights = {f"network.{name}": value.detach().cpu() for name, value in network.state_dict().items()}
+def save_network(network: nn.Module, about: dict[str, Any], path: Path, detector: nn.Module | None = None) -> None:
+    """Writes the weights of a network, and of a detector on top of it, with what their checkpoint says of itself."""
+    modules = {"network": network} | ({} if detector is None else {DETECTOR: detector})
+    weights = {
+        f"{part}.{name}": value.detach().cpu()
+        for part, module in modules.items()
+        for name, value in module.state_dict().items()
+    }
     save({"deepret": about, "state_dict": weights}, path)
 
 
@@ -90,7 +98,16 @@ def load(path: str | Path) -> dict[str, Any]:
 
 def network_state(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
     """The network's own tensors, from the best checkpoint of a stage or from the state that a run goes on from."""
-    prefix = "network."
+    return _state(checkpoint, "network")
+
+
+def detector_state(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """A detector's tensors, from the same; empty where there is none."""
+    return _state(checkpoint, DETECTOR)
+
+
+def _state(checkpoint: dict[str, Any], part: str) -> dict[str, torch.Tensor]:
+    prefix = f"{part}."
     return {key.removeprefix(prefix): v for key, v in checkpoint["state_dict"].items() if key.startswith(prefix)}
 
 

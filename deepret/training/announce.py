@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from deepret.data.catalogue import SPLITS, Catalogue
 from deepret.distributed.ranks import world
@@ -79,6 +79,8 @@ class Forecast:
             return "no epochs, so the network stays as it is"
         if stage.kind == "proposals":
             return proposals_forecast(network, stage.epochs)
+        if stage.kind == "detection":
+            return detection_forecast(build(self.config["detector"], channels=network.backbone.channels), stage.epochs)
         return ranking_forecast(network, stage.epochs, self.steps(), self.batch.images)
 
     def of_all(self, stages: Sequence[Stage], network: Network) -> str:
@@ -88,7 +90,7 @@ class Forecast:
         area = (network.input.size / self.batch.size) ** 2
         rows = zip(self.catalogue.splits, self.catalogue.views, strict=True)
         maps = self.stages.map_variants * sum(split == "train" and not view for split, view in rows)
-        steps = math.ceil(maps / MAPS_A_BATCH) * sum(stage.epochs for stage in stages if stage.kind == "proposals")
+        steps = math.ceil(maps / MAPS_A_BATCH) * sum(stage.epochs for stage in stages if stage.kind != "ranking")
         own = steps * self.proposal_step(network) if steps else 0.0
         described = area * (maps * world() + self.described(rankings))
         return total_forecast(learned, described, self.speed(network), own)
@@ -144,6 +146,12 @@ def proposals_forecast(network: Network, epochs: int) -> str:
     """What learns in a proposal stage."""
     count = sum(p.numel() for p in network.regions.parameters())
     return f"the RPN learns ({count / 1e6:.1f} M parameters), all else is frozen; {epochs} epochs over cached maps"
+
+
+def detection_forecast(detector: nn.Module, epochs: int) -> str:
+    """What learns in a stage of detection."""
+    count = sum(p.numel() for p in detector.parameters())
+    return f"a detector learns ({count / 1e6:.1f} M parameters), all else is frozen; {epochs} epochs over cached maps"
 
 
 def total_forecast(ranked: int, mapped: float, speed: float, proposals: float) -> str:

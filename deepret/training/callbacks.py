@@ -89,7 +89,8 @@ class KeepBest(pl.Callback):
         if value is None or value > self.best:
             self.best, self.best_epoch, self.worse = -math.inf if value is None else value, epoch, 0
             if trainer.is_global_zero:
-                save_network(module.network, {**module.about, "score": value, "epoch": epoch}, self.path)
+                about = {**module.about, "score": value, "epoch": epoch}
+                save_network(module.network, about, self.path, getattr(module, "detector", None))
         else:
             self.worse += 1
             if self.patience is not None and self.worse >= self.patience:

@@ -12,7 +12,7 @@ from deepret.errors import UserError, closest
 from deepret.models.build import PARTS, build_network
 from deepret.models.network import Network
 from deepret.parts import build, locate
-from deepret.training.plan import Stage, learns_regions, plan
+from deepret.training.plan import Stage, plan, proposes
 from deepret.training.ranking import Ranking
 
 Rates = list[tuple[nn.Module, float]]
@@ -25,7 +25,7 @@ def check_regions(config: dict[str, Any]) -> None:
     Raises:
         UserError: they are.
     """
-    if _local(config) and learns_regions(config):
+    if _local(config) and proposes(config):
         raise UserError(
             "regions: these are learned on maps, and the backbone gives local features without any; take regions=whole."
         )
@@ -112,7 +112,7 @@ def freeze(network: Network, stage: Stage, config: dict[str, Any]) -> None:
         return
     for name in set(PARTS) - set(learning_parts(config)):
         getattr(network, name).requires_grad_(False)
-    proposed = learns_regions(config) and not stage.first_regions
+    proposed = proposes(config) and not stage.first_regions
     if proposed and not config["regions"].get("joint", False):
         network.regions.requires_grad_(False)
     network.train()

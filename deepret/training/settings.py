@@ -43,6 +43,7 @@ class StageSettings:
         refinement: epochs of ranking over the proposals; 0 passes the network on as it is.
         refinement_included: whether these are taken off ``ranking``, so that proposals take no more steps of ranking
             than other regions do.
+        detection: epochs over cached maps in which a detector learns, last of all; 0 for no detector.
         proposals_rate: the RPN's learning rate, as a multiple of the optimiser's.
         refinement_rate: share of the learning rate that the refinement starts at.
         projection_rate: the projection's learning rate in ranking, as a multiple of the optimiser's.
@@ -60,6 +61,7 @@ class StageSettings:
     proposals: NonNegativeInt
     refinement: NonNegativeInt
     refinement_included: bool = False
+    detection: NonNegativeInt = 0
     learns: Literal["all"] | list[str] = "all"
     save_every: PositiveInt | None = None
     proposals_rate: PositiveFloat = 10.0

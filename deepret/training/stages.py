@@ -19,6 +19,7 @@ from deepret.distributed.processes import first
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
 from deepret.models.build import build_network, load_state
+from deepret.models.detector.roi_heads import Detector
 from deepret.models.network import Network
 from deepret.parts import build
 from deepret.runs import checkpoint as checkpoints
@@ -31,10 +32,11 @@ from deepret.training.learning import class_ids, freeze, loss_of, optimiser, ran
 from deepret.training.plan import FIRST, Stage, learns_regions, plan
 from deepret.training.preemption import Preemption
 from deepret.training.profile import Profile
+from deepret.training.proposals.detection import Detection, precision_on
 from deepret.training.proposals.joint import BoxBatches, box_loader
 from deepret.training.proposals.map_cache import MAPS_A_BATCH, Cached, ShapeBatches, cache_maps
 from deepret.training.proposals.stage import Proposals, map_loader, recall_on
-from deepret.training.ranking import Ranking
+from deepret.training.ranking import Ranking, Steps
 from deepret.training.references.batch import WholeBatch
 from deepret.training.settings import BatchSettings, StageSettings, check_steps
 from deepret.training.trainer import stage_trainer
@@ -125,7 +127,7 @@ class Training:
                 elif stage.kind == "ranking":
                     score = self.rank(stage, network)
                 else:
-                    score = first(lambda: self.propose(stage, network))  # noqa: B023
+                    score = first(lambda: self.learn_boxes(stage, network))  # noqa: B023
                 self.run.note(stage.name, finished=True, score=score, seconds=round(time.perf_counter() - began, 1))
                 first(lambda: (folder / "state.ckpt").unlink(missing_ok=True))  # noqa: B023
                 self.preemption.end()
@@ -201,40 +203,56 @@ class Training:
         rows = [i for i, s in enumerate(self.catalogue.splits) if s == split and known[i] and not views[i]]
         return rows, [known[i] for i in rows]
 
-    def propose(self, stage: Stage, network: Network) -> float | None:
-        """The proposal stage, over cached maps, in one process; gives the best recall on val, where there are boxes."""
+    def cached(self, network: Network, split: str, variants: int, folder: Path) -> Cached:
+        """The backbone's maps of the images of a split that have boxes, and these."""
+        rows, boxes = self.boxed(split)
+        return cache_maps(
+            network,
+            self.catalogue.subset(rows),
+            boxes,
+            variants=variants,
+            seed=self.config["seed"],
+            workers=self.config["workers"],
+            device=self.device,
+            name=f"maps of {split}",
+            folder=folder,
+        )
+
+    def learn_boxes(self, stage: Stage, network: Network) -> float | None:
+        """The stage of proposals or of detection, over cached maps, in one process.
+
+        Gives the best recall, or average precision, on val, where there are boxes.
+        """
         config, folder, seed = self.config, self.run.folder / stage.name, self.config["seed"]
-
-        def cached(split: str, variants: int) -> Cached:
-            rows, boxes = self.boxed(split)
-            return cache_maps(
-                network,
-                self.catalogue.subset(rows),
-                boxes,
-                variants=variants,
-                seed=seed,
-                workers=config["workers"],
-                device=self.device,
-                name=f"maps of {split}",
-                folder=folder,
-            )
-
-        train, val = cached("train", self.stages.map_variants), cached("val", 1)
+        train = self.cached(network, "train", self.stages.map_variants, folder)
+        val = self.cached(network, "val", 1, folder)
         if not len(train):
             raise UserError(
                 f"{self.catalogue.root}: no photograph of the train split has a box, so the RPN has nothing to learn."
             )
         limit = config["trainer"].get("limit_train_batches")
         batches = ShapeBatches([m.shape for m in train.maps], MAPS_A_BATCH, seed, limit)
-        module = Proposals(
-            network,
-            lambda rpn: optimiser(config, [(rpn, self.stages.proposals_rate)], len(batches) * stage.epochs),
-            self.about(stage),
-            seed,
-        )
-        score = recall_on(val) if len(val) else None
+        module: Proposals | Detection
+        score: Callable[[Any], float]
+        if stage.kind == "proposals":
+            steps = self.steps(len(batches), stage, self.stages.proposals_rate)
+            module, score, figure = (
+                Proposals(network, steps, self.about(stage), seed),
+                recall_on(val),
+                "proposal recall",
+            )
+        else:
+            detector: Detector = build(config["detector"], channels=network.backbone.channels)
+            steps = self.steps(len(batches), stage, detector.rate)
+            module = Detection(network, detector, steps, self.about(stage), seed)
+            score, figure = precision_on(val), "average precision"
         keep = KeepBest(
-            score, folder / "best.ckpt", self.stages.validate_every, None, initial=False, name="proposal recall"
+            score if len(val) else None,
+            folder / "best.ckpt",
+            self.stages.validate_every,
+            None,
+            initial=False,
+            name=figure,
         )
         trainer = self.trainer(stage, len(batches), keep, self.saving(stage), alone=True)
         loader = map_loader(train, EpochBatches(batches, lambda: trainer.current_epoch))
@@ -242,6 +260,10 @@ class Training:
         for maps in (train.maps, val.maps):
             maps.clear()  # whatever still holds the trainer: their room on disk is free now
         return self.best_of(trainer)
+
+    def steps(self, batches: int, stage: Stage, rate: float) -> Steps:
+        """Makes the optimiser and the schedule of what learns boxes."""
+        return lambda part: optimiser(self.config, [(part, rate)], batches * stage.epochs)
 
     def fit(self, trainer: pl.Trainer, module: pl.LightningModule, loader: Any, folder: Path) -> None:
         """Lightning's fit, from the state that the run was cut off at where there is one.

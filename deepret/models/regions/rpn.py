@@ -50,6 +50,8 @@ class RPN(nn.Module):
         box_weight: λ, the weight of the correction's loss.
         dropout: share of the maps' channels that are left out at random, a new draw for each image, in the loss only.
         joint: whether this loss may change the backbone too; otherwise the maps are detached.
+        weights: a checkpoint whose RPN is taken, of a detector or of another training with the same backbone; None
+            where it is learned.
 
     Shape:
         maps (B, C, H, W) → Regions with scores, image by image, best first.
@@ -79,6 +81,7 @@ class RPN(nn.Module):
         box_weight: PositiveFloat = 1.0,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.5,
         joint: bool = False,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         if negative > positive:
@@ -94,6 +97,7 @@ class RPN(nn.Module):
         self.box_weight = box_weight
         self.dropout = dropout
         self.joint = joint
+        self.weights = weights
         self.reduce = nn.Conv2d(channels, hidden, 1)
         self.head = RPNHead(hidden, len(self.scales) * len(self.ratios), conv_depth=depth)
         self.coder = BoxCoder(weights=(1.0, 1.0, 1.0, 1.0))

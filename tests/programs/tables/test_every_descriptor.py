@@ -10,7 +10,7 @@ import pytest
 from deepret.config import groups
 from deepret.programs.tables.rows import DESCRIPTORS
 
-TRAININGS = {"dir_grid", "dir_rpn", "landmarks", "matrix", "regional_attention", "retraining"}
+TRAININGS = {"dir_grid", "dir_rpn", "faster_rcnn", "landmarks", "matrix", "regional_attention", "retraining"}
 SETS = {"one"}
 """Images are sets of codes there, and the table has one code an image."""
 SMALL = {

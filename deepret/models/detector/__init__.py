@@ -1,0 +1,1 @@
+"""Detectors: which of the proposals hold an object, and where exactly its box is."""
