@@ -12,6 +12,7 @@ import torch
 
 from deepret.benchmarks.split import Split
 from deepret.data.catalogue import Catalogue
+from deepret.data.check import report
 from deepret.data.loading import train_loader
 from deepret.data.photo import Box
 from deepret.distributed.describe import Together
@@ -83,7 +84,14 @@ class Training:
             )
         check_steps(self.stages, FIRST, self.config["trainer"].get("limit_train_batches"))
         miner = build(self.config["mining"])
-        if getattr(miner, "pooled", False) and not isinstance(build(self.config["references"]), WholeBatch):
+        references = build(self.config["references"])
+        learned, kept = self.catalogue.splits.count("train"), getattr(references, "size", 0)
+        if kept > learned:
+            report(
+                f"references.size={kept:,}: more than the {learned:,} images of train, so that older codes of images "
+                f"are remembered beside newer ones; take references.size={learned} or less."
+            )
+        if getattr(miner, "pooled", False) and not isinstance(references, WholeBatch):
             raise UserError(
                 "references with mining=pool: mined triplets are compared with nothing else; take references=batch, or "
                 "mining=all or mining=semi_hard."

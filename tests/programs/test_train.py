@@ -143,6 +143,8 @@ def test_compositions_train(program, words: tuple[str, ...]) -> None:
     ended = program("train", *FAST, *words)
     assert ended.code == 0, ended.err
     assert 0 <= ended.json["mAP"] <= 1
+    larger = "warning: references.size=2,048: more than the" in ended.out + ended.err
+    assert larger == ("references=cross_batch" in words)  # of the default memory and a set in miniature
 
 
 def test_a_training_that_diverges_ends_and_names_the_rate(program) -> None:
