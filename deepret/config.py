@@ -54,11 +54,15 @@ def compose(program: str, overrides: list[str], folders: list[str] | None = None
         folders: more configuration folders, for parts that live outside the package.
 
     Raises:
-        UserError: an override that cannot be read, names no option or no key; with the closest right name.
+        UserError: an override that cannot be read, names no option or no key; with the closest right name; a folder
+            that is not there, or has an option of the same name as one in ``conf/``.
     """
     for folder in folders or []:
         if not Path(folder).is_dir():
             raise UserError(f"--config-dir {folder}: there is no such folder.")
+        for file in sorted(Path(folder).glob("*/*.yaml")):
+            if (conf_dir() / file.parent.name / file.name).is_file():  # which Hydra would take in its place
+                raise UserError(f"{file}: {file.parent.name}={file.stem} is deepret's own; give it another name.")
     search = [f"hydra.searchpath=[{','.join('file://' + str(Path(f).resolve()) for f in folders)}]"] if folders else []
     try:
         return _compose(program, [*search, *overrides])

@@ -107,6 +107,13 @@ def test_a_folder_outside_adds_options(tmp_path: Path) -> None:
         config.compose("train", [], [str(tmp_path / "nowhere")])
 
 
+def test_an_option_outside_may_not_have_the_name_of_one_inside(tmp_path: Path) -> None:
+    (tmp_path / "loss").mkdir()
+    (tmp_path / "loss" / "triplet.yaml").write_text("_target_: mine.Triplet\n")
+    with pytest.raises(UserError, match=r"loss/triplet.yaml: loss=triplet is deepret's own; give it another name"):
+        config.compose("train", [], [str(tmp_path)])
+
+
 @pytest.mark.parametrize("program", ["train", "eval"])
 def test_attention_is_the_grid_with_a_weighting_that_other_words_may_take_away(program: str) -> None:
     def parts(*words: str) -> list[str]:

@@ -47,6 +47,8 @@ NEEDS: dict[str, tuple[str, ...]] = {
 """What an option needs beside it in a miniature."""
 DROPS = frozenset({"experiment=neural_codes_l6_alexnet", "experiment=neural_codes_l7_alexnet"})
 """Of which parts drop activations at random, each process its own: no two trainings end in the same figures."""
+UNTRAINED = frozenset({"experiment=one"})
+"""Which is for evaluation alone."""
 TOLERANCE = {"experiment=rmac_integral": 1e-5}
 """Where 1e-6 is too little: roots of differences of sums magnify what is rounded."""
 SPEED = ("images/s", "memory GB")
@@ -63,7 +65,8 @@ def cases() -> dict[str, tuple[str, ...]]:
         name: (*RUN, *words, *(more for word in words for more in NEEDS.get(word, ()))) for name, words in found.items()
     }
     short = ("debug=fast", "trainer.precision=64-true", "stages.steps=2")
-    return found | {name: (*short, name, *NEEDS.get(name, ())) for name in named("experiment") if name not in DROPS}
+    experiments = [name for name in named("experiment") if name not in DROPS | UNTRAINED]
+    return found | {name: (*short, name, *NEEDS.get(name, ())) for name in experiments}
 
 
 def added(losses: Sequence[str]) -> tuple[str, ...]:

@@ -101,8 +101,8 @@ class Detector(nn.Module):
             proposals: of each image (n, 4), in cells.
             boxes: of each image its true boxes (k, 4), in cells; an image without any is all background.
         """
-        truth = [{"boxes": own, "labels": own.new_ones(len(own), dtype=torch.int64)} for own in boxes]
-        dropped = F.dropout2d(maps.float(), self.dropout, self.training)
+        truth = [{"boxes": own.to(self.dtype), "labels": own.new_ones(len(own), dtype=torch.int64)} for own in boxes]
+        dropped = F.dropout2d(maps, self.dropout, self.training)
         _, losses = self.heads(*self._seen(dropped, proposals), truth)
         return {"class loss": losses["loss_classifier"], "box loss": losses["loss_box_reg"]}
 
@@ -117,7 +117,7 @@ class Detector(nn.Module):
         training = self.training
         self.eval()
         try:
-            found, _ = self.heads(*self._seen(maps.float(), proposals))
+            found, _ = self.heads(*self._seen(maps, proposals))
         finally:
             self.train(training)
         return [Detections(each["boxes"], each["scores"]) for each in found]
@@ -127,4 +127,10 @@ class Detector(nn.Module):
     ) -> tuple[dict[str, Tensor], list[Tensor], list[tuple[int, int]]]:
         """What the heads take: maps with fewer channels, proposals, and sizes, all in cells."""
         size = int(maps.shape[2]), int(maps.shape[3])
-        return {MAPS: F.relu(self.reduce(maps))}, [own.float() for own in proposals], [size] * len(maps)
+        seen = F.relu(self.reduce(maps.to(self.dtype)))
+        return {MAPS: seen}, [own.to(self.dtype) for own in proposals], [size] * len(maps)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which it computes: that of its weights."""
+        return self.reduce.weight.dtype

@@ -70,7 +70,7 @@ class Detection(pl.LightningModule):
 def proposed(network: Network, detector: Detector, maps: Tensor) -> list[Tensor]:
     """The proposals (n, 4) of each image that a detector looks at, in cells of the maps (B, C, H, W), best first."""
     rpn = cast(RPN, network.regions)
-    boxes, _, image = rpn.proposals(maps.float(), detector.top, detector.proposals_nms)
+    boxes, _, image = rpn.proposals(maps, detector.top, detector.proposals_nms)
     return [boxes[image == i] for i in range(len(maps))]
 
 
