@@ -42,6 +42,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "experiment=vlad_sift": (*FITTED, "aggregation.centres=16"),
     "experiment=triangulation64_sift": (*FITTED, "aggregation.centres=2"),
     "experiment=sparse_sift": (*FITTED, "aggregation.atoms=64"),
+    "experiment=faster_rcnn": ("stages.detection=1",),
     "experiment=landmarks": PHOTOS,
 }
 """What an option needs beside it in a miniature."""
