@@ -13,7 +13,7 @@ from deepret.errors import UserError
 
 def test_the_sets_can_be_read_and_every_protocol_has_one() -> None:
     found = read_mirrors()
-    assert set(config.groups()["benchmark"]) - {"split", "none"} <= set(found)
+    assert set(config.groups()["benchmark"]) - {"split", "classification", "none"} <= set(found)
     assert {name for name, published in found.items() if not published.files} == {"instre"}
     for name, published in found.items():
         names = [file.name for file in published.all_files()]
