@@ -20,6 +20,7 @@ from deepret.distributed.describe import Together
 from deepret.distributed.processes import agree, everyones, first, lightning
 from deepret.distributed.ranks import rank, world
 from deepret.errors import UserError
+from deepret.models.aggregation.sum import Sum
 from deepret.models.input.base import View
 from deepret.models.input.longer import Longer
 from deepret.models.types import Codes
@@ -37,11 +38,18 @@ class Colours(nn.Module):
         super().__init__()
         self.input = Longer(mean=[0.5] * 3, std=[0.25] * 3, size=64)
         self.backbone = nn.Identity()
+        self.aggregation = Sum()
         self.register_buffer("moved", torch.full((3,), 1.0 + number))
         self.register_buffer("known", torch.tensor(number == 0))
 
     def look(self, images: Tensor, view: View) -> Tensor:
         return self.input.seen(self.input(images), view)
+
+    def propose(self, images: Tensor) -> None:
+        return None
+
+    def beside(self, found: Tensor, boxes: None, mirrored: bool) -> Tensor:
+        return found
 
     def merged(self, views: list[Tensor], batch: int) -> Codes:
         return Codes(views[0].mean(dim=(2, 3)) + self.moved, torch.arange(batch))

@@ -312,7 +312,7 @@ def test_files_that_are_missing_are_told_before_a_network_is_made(
     assert "Ebay_test.txt cannot be read" in ended.err
 
 
-@pytest.mark.parametrize("name", [name for name in groups()["benchmark"] if name not in ("none", "split", "instre")])
+@pytest.mark.parametrize("name", sorted({*groups()["benchmark"]} - {"none", "split", "classification", "instre"}))
 def test_files_that_can_be_fetched_are_said_to_be(program, tmp_path: Path, name: str) -> None:
     ended = program("eval", f"benchmark={name}", f"benchmark.root={tmp_path}")
     assert ended.code == 2

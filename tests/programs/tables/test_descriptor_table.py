@@ -170,15 +170,12 @@ def test_photographs_are_scored_and_landmarks_are_what_is_fitted_on(
 
 
 def test_published_figures_stand_beside_the_row_of_the_same_system(
-    table: Any, pictures: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Any, pictures: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "conf" / "experiment").mkdir(parents=True)
-    text = "# @package _global_\ndefaults:\n  - override /regions: whole\n  - override /projection: none\n"
-    (tmp_path / "conf" / "experiment" / "mac.yaml").write_text(text)
     objects = pictures("ukb", {"gallery": 2}, per_class=4)
     for i, path in enumerate(sorted(objects.glob("*.png"))):
         path.rename(objects / f"ukbench{i:05d}.png")
-    words = [f"ukbench={objects}", f"configs=[{tmp_path / 'conf'}]", "dims=[]"]
+    words = [f"ukbench={objects}", "dims=[]"]
     monkeypatch.setattr(UKB, "count", 8)
     table(*words, rows="[mac, mac input.size=48, mac pooling=mean]")
     whole = (table.output / "table.md").read_text()
